@@ -115,11 +115,11 @@ impl Output {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
-        let mut answer = String::new();
+        let mut response = String::new();
         write_to(Stderr, &format!("{question} [y/N] ")).ok()?;
         let mut stdin = io::stdin().lock().take(ANSWER_BYTES_MAX);
-        stdin.read_line(&mut answer).ok()?;
-        Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+        stdin.read_line(&mut response).ok()?;
+        Some(matches!(response.trim(), "y" | "Y" | "yes"))
     }
 
     /// Prints an error to standard error.

@@ -74,7 +74,7 @@ fn refused(spec: &AuthSpec, secret: &str) -> CredentialsError {
     error
 }
 
-pub(super) fn reply(status: u16, body: &str) -> ApiResponse {
+pub(super) fn response(status: u16, body: &str) -> ApiResponse {
     ApiResponse {
         status,
         headers: Headers::default(),
@@ -88,7 +88,7 @@ fn endpoint(expires_in: &'static str) -> ScriptedTransport {
     ScriptedTransport::new(move |_| {
         let number = count.fetch_add(1, Ordering::SeqCst) + 1;
         let body = format!(r#"{{"access_token":"token-{number}","token_type":"x"{expires_in}}}"#);
-        Ok(reply(200, &body))
+        Ok(response(200, &body))
     })
 }
 

@@ -142,17 +142,17 @@ impl<T: Transport> Client<T> {
             Err(failure) if is_refusal(&failure) => return Ok(Outcome::Rejected(failure)),
             Err(failure) => return Err(failure),
         };
-        let reply = self.transport.send(&http).await;
+        let response = self.transport.send(&http).await;
         let connector = &self.connector;
-        let reply = reply
+        let response = response
             .map_err(|error| error.into_failure(connector.origin(), connector.host_setting()))?;
-        let status = reply.status;
+        let status = response.status;
         if (200..300).contains(&status) {
             credentials.accepted(pass).await;
         }
         // The manifest's rules take precedence: a vendor may use HTTP 401 for another reason.
         let now = self.clock.now();
-        match apart::read(connector, request, reply, now).await {
+        match apart::read(connector, request, response, now).await {
             Ok(page) => Ok(Outcome::Page(page)),
             Err(failure) if is_refusal(&failure) => {
                 // An expired token is HTTP 401: RFC 6750, section 3.1.

@@ -77,7 +77,7 @@ pub(super) fn span() -> Span {
     Span::new(from, from.plus_ms(600_000)).unwrap()
 }
 
-pub(super) fn reply(status: u16, body: &str) -> ApiResponse {
+pub(super) fn response(status: u16, body: &str) -> ApiResponse {
     ApiResponse {
         status,
         headers: Headers::default(),
@@ -95,15 +95,15 @@ fn vendor(takes: impl Fn(u64) -> bool + Send + Sync + 'static) -> ScriptedTransp
             let body = format!(
                 r#"{{"access_token":"access-token-{number}","token_type":"b","expires_in":86400}}"#
             );
-            return Ok(reply(200, &body));
+            return Ok(response(200, &body));
         }
         let header = request.header("authorization").unwrap();
         let number = header.rsplit_once('-').unwrap().1.parse().unwrap();
         if takes(number) {
-            Ok(reply(200, r#"[{"a":1}]"#))
+            Ok(response(200, r#"[{"a":1}]"#))
         } else {
             let echo = format!(r#"{{"code":"E401","message":"bad token {header}"}}"#);
-            Ok(reply(401, &echo))
+            Ok(response(401, &echo))
         }
     })
 }
@@ -118,7 +118,7 @@ pub(super) fn tokens_asked(transport: &ScriptedTransport) -> usize {
 
 #[tokio::test]
 async fn page_is_fetched_with_credentials() {
-    let transport = ScriptedTransport::new(|_| Ok(reply(200, r#"[{"a":1},{"a":2}]"#)));
+    let transport = ScriptedTransport::new(|_| Ok(response(200, r#"[{"a":1},{"a":2}]"#)));
     let client = client(connector(BEARER, None), transport.clone());
     let page = client.fetch(span(), None).await.unwrap();
     assert_eq!((page.records.len(), page.next.token()), (2, None));
@@ -138,7 +138,7 @@ async fn page_is_fetched_with_credentials() {
 #[tokio::test]
 async fn rejected_fixed_secret_blocks_unquoted() {
     let body = format!(r#"{{"code":"E0000011","message":"invalid token {CANARY}"}}"#);
-    let transport = ScriptedTransport::new(move |_| Ok(reply(401, &body)));
+    let transport = ScriptedTransport::new(move |_| Ok(response(401, &body)));
     let client = client(connector(BEARER, None), transport.clone());
     let failure = client.fetch(span(), None).await.unwrap_err();
     assert_eq!(
@@ -192,14 +192,14 @@ async fn repeatedly_revoked_tokens_are_renewed() {
         if request.url.path() == TOKEN_PATH {
             let number = spent.lock().unwrap().len() + 1;
             let body = format!(r#"{{"access_token":"access-token-{number}","token_type":"b"}}"#);
-            return Ok(reply(200, &body));
+            return Ok(response(200, &body));
         }
         let token = request.header("authorization").unwrap().to_owned();
         let fresh = spent.lock().unwrap().insert(token);
         Ok(if fresh {
-            reply(200, "[]")
+            response(200, "[]")
         } else {
-            reply(401, "{}")
+            response(401, "{}")
         })
     });
     let client = client(connector(OAUTH, None), transport.clone());
@@ -222,9 +222,9 @@ async fn concurrent_fetch_rejections_renew_token_once() {
 async fn reclassified_401_renews_no_token() {
     let transport = ScriptedTransport::new(|request| {
         Ok(if request.url.path() == TOKEN_PATH {
-            reply(200, r#"{"access_token":"t","token_type":"b"}"#)
+            response(200, r#"{"access_token":"t","token_type":"b"}"#)
         } else {
-            reply(401, r#"{"code":"slow_down"}"#)
+            response(401, r#"{"code":"slow_down"}"#)
         })
     });
     let client = client(connector(OAUTH, None), transport.clone());

@@ -70,12 +70,12 @@ fn debug_output_omits_headers_query_and_body() {
     let mut request = ApiRequest::get(url("https://a.test/logs?pageToken=t0ken"));
     request.set_header("apiKey", "s3cret");
     request.body = Some(Bytes::from_static(b"b0dy"));
-    let reply = ApiResponse {
+    let response = ApiResponse {
         status: 200,
         headers: [("x", "s3cret")].into_iter().collect(),
         body: Bytes::from_static(b"b0dy"),
     };
-    let printed = format!("{request:?} {reply:?} {:?}", reply.headers);
+    let printed = format!("{request:?} {response:?} {:?}", response.headers);
     for hidden in ["s3cret", "t0ken", "b0dy"] {
         assert!(!printed.contains(hidden), "{printed}");
     }

@@ -150,23 +150,23 @@ impl HttpTransport {
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
-        let reply = builder.send().await.map_err(classify)?;
-        let status = reply.status();
+        let response = builder.send().await.map_err(classify)?;
+        let status = response.status();
         if status.is_redirection() {
-            let to = reply.headers().get(LOCATION);
+            let to = response.headers().get(LOCATION);
             let to = to.and_then(|to| request.url.join(to.to_str().ok()?).ok());
             return Err(TransportError::Redirect {
                 status: status.as_u16(),
                 to: to.and_then(|to| printable_host(&to, &request.url)),
             });
         }
-        let headers = reply
+        let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect::<Headers>();
         let body = match self.body_bytes_max {
-            Some(limit) => read_body(reply, &headers, limit).await?,
+            Some(limit) => read_body(response, &headers, limit).await?,
             None => Bytes::new(),
         };
         Ok(ApiResponse {
@@ -194,12 +194,12 @@ impl HttpTransport {
 /// Reads and decompresses the body of a response with `headers`, at most `limit` bytes of it, both
 /// compressed and plain.
 async fn read_body(
-    mut reply: reqwest::Response,
+    mut response: reqwest::Response,
     headers: &Headers,
     limit: usize,
 ) -> Result<Bytes, TransportError> {
     // Absent for a chunked body, otherwise the vendor's claim: used for capacity only.
-    let declared_bytes = reply
+    let declared_bytes = response
         .content_length()
         .and_then(|bytes| usize::try_from(bytes).ok());
     if declared_bytes.is_some_and(|bytes| bytes > limit) {
@@ -207,11 +207,11 @@ async fn read_body(
     }
     let codings = codings(headers)?;
     // A response without a body may declare an encoding all the same.
-    let Some(first) = reply.chunk().await.map_err(classify)? else {
+    let Some(first) = response.chunk().await.map_err(classify)? else {
         return Ok(Bytes::new());
     };
     if !codings.is_empty() {
-        return decoded(chunks(first, reply, limit), &codings, limit).await;
+        return decoded(chunks(first, response, limit), &codings, limit).await;
     }
     if declared_bytes == Some(first.len()) {
         // A small body in one chunk is used without a copy.
@@ -225,23 +225,23 @@ async fn read_body(
         }
         body.extend_from_slice(&chunk);
         consume_budget().await;
-        next = reply.chunk().await.map_err(classify)?;
+        next = response.chunk().await.map_err(classify)?;
     }
     Ok(trimmed(body))
 }
 
-/// The chunks of the body as sent, up to `limit` bytes: `first`, and the rest of `reply`. A compressed
+/// The chunks of the body as sent, up to `limit` bytes: `first`, and the rest of `response`. A compressed
 /// body of any length can hold nothing at all.
 fn chunks(
     first: Bytes,
-    reply: reqwest::Response,
+    response: reqwest::Response,
     limit: usize,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let begin = (Some(first), reply, limit);
-    stream::try_unfold(begin, move |(first, mut reply, left)| async move {
+    let begin = (Some(first), response, limit);
+    stream::try_unfold(begin, move |(first, mut response, left)| async move {
         let chunk = match first {
             Some(first) => Some(first),
-            None => reply
+            None => response
                 .chunk()
                 .await
                 .map_err(classify)
@@ -251,7 +251,7 @@ fn chunks(
             return Ok(None);
         };
         match left.checked_sub(chunk.len()) {
-            Some(left) => Ok(Some((chunk, (None, reply, left)))),
+            Some(left) => Ok(Some((chunk, (None, response, left)))),
             None => Err(io::Error::other(TransportError::TooLarge { limit })),
         }
     })

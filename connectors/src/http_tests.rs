@@ -18,9 +18,12 @@ pub(super) fn get(url: &str) -> ApiRequest {
     ApiRequest::get(url.parse().unwrap())
 }
 
-pub(crate) async fn server(reply: ResponseTemplate) -> MockServer {
+pub(crate) async fn server(response: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(any()).respond_with(reply).mount(&server).await;
+    Mock::given(any())
+        .respond_with(response)
+        .mount(&server)
+        .await;
     server
 }
 
@@ -28,38 +31,38 @@ pub(crate) async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap().len()
 }
 
-/// The address of a server that reads one request, sends `reply` and closes.
-pub(super) fn raw_server(reply: &'static [u8]) -> String {
+/// The address of a server that reads one request, sends `response` and closes.
+pub(super) fn raw_server(response: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 4096];
         assert!(stream.read(&mut request).unwrap() > 0);
-        stream.write_all(reply).unwrap();
+        stream.write_all(response).unwrap();
     });
     format!("http://{address}/")
 }
 
 #[tokio::test]
 async fn any_status_returns_headers_and_body() {
-    let reply = ResponseTemplate::new(503)
+    let response = ResponseTemplate::new(503)
         .append_header("Link", "<a>")
         .append_header("Link", "<b>")
         .set_body_string("down");
-    let server = server(reply).await;
+    let server = server(response).await;
     let mut request = get(&server.uri());
     request.method = Method::Post;
     request.set_header("X-Key", "k");
     request.body = Some(Bytes::from_static(b"{}"));
 
-    let reply = transport().send(&request).await.unwrap();
+    let response = transport().send(&request).await.unwrap();
     assert_eq!(
-        (reply.status, reply.body.as_ref()),
+        (response.status, response.body.as_ref()),
         (503, b"down".as_slice())
     );
     assert_eq!(
-        reply.headers.all("link").collect::<Vec<_>>(),
+        response.headers.all("link").collect::<Vec<_>>(),
         ["<a>", "<b>"]
     );
 
@@ -75,12 +78,12 @@ async fn any_status_returns_headers_and_body() {
 
 #[tokio::test]
 async fn truncated_body_is_interrupted() {
-    for reply in [
+    for response in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n[1,2"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n[1,2\r\n",
     ] {
         let error = transport()
-            .send(&get(&raw_server(reply)))
+            .send(&get(&raw_server(response)))
             .await
             .unwrap_err();
         assert!(matches!(error, TransportError::Interrupted(_)), "{error:?}");
@@ -180,7 +183,7 @@ async fn endless_1xx_responses_time_out() {
     let error = loop {
         tokio::select! {
             biased;
-            reply = &mut send => break reply.unwrap_err(),
+            response = &mut send => break response.unwrap_err(),
             () = tokio::task::yield_now() => {}
         }
     };
@@ -196,8 +199,8 @@ async fn endless_1xx_responses_time_out() {
 async fn upload_succeeds_by_status_alone() {
     let url = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\n\r\n{");
     let uploads = transport().for_uploads().unwrap();
-    let reply = uploads.send(&get(&url)).await.unwrap();
-    assert_eq!((reply.status, reply.body.len()), (200, 0));
+    let response = uploads.send(&get(&url)).await.unwrap();
+    assert_eq!((response.status, response.body.len()), (200, 0));
 }
 
 #[tokio::test]

@@ -51,12 +51,12 @@ impl Transport for ScriptedTransport {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(request.clone());
-        let reply = (self.script)(request);
+        let response = (self.script)(request);
         async move {
             // A real exchange lets other tasks run before its response arrives. Without the same
             // here, tests of concurrent callers would run them one after another.
             tokio::task::yield_now().await;
-            reply
+            response
         }
     }
 }

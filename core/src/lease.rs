@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_reply_is_confirmed_by_epoch_and_page() {
+    fn lost_response_is_confirmed_by_epoch_and_page() {
         let owner = Owner::from_random(1);
         let lease = Lease::held(running(&owner), &owner).unwrap();
         let mut current = lease.window().clone();

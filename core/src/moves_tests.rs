@@ -86,7 +86,7 @@ fn hand_edited_owner_ends_lease() {
 
 /// An applied move is distinguished from one that was not applied, and from another caller's move.
 #[test]
-fn move_is_recognized_after_lost_reply() {
+fn move_is_recognized_after_lost_response() {
     let window = ready();
     let (mine, other) = (claim_by(1), claim_by(2));
     let asked = Move::Claim(window.id(), &mine);

@@ -45,7 +45,7 @@ fn interleaved(store: &MemoryStore, seed: u64) -> FailingStore<MemoryStore> {
         if drawn.is_multiple_of(2) {
             Fault::Delay { ms }
         } else {
-            Fault::SlowReply { ms }
+            Fault::SlowResponse { ms }
         }
     };
     FailingStore::new(store.clone(), faults).with_clock(Arc::new(Yields))
@@ -147,7 +147,7 @@ async fn window_is_dispatched_despite_lost_response() {
         let sent = Sent::default();
         let deaf = FailingStore::new(store.clone(), move |operation, call| {
             if operation == lost && call % 2 == 1 {
-                Fault::LoseReply
+                Fault::LoseResponse
             } else {
                 Fault::None
             }
@@ -180,7 +180,7 @@ async fn split_with_lost_response_counts_as_made() {
     let first = window(&store, &live(&source), 0).await;
     give_back(&store, &first, Cause::Split(at(4)), NOW).await;
     let deaf = FailingStore::new(store.clone(), |operation, call| match (operation, call) {
-        (Operation::Split, 1) => Fault::LoseReply,
+        (Operation::Split, 1) => Fault::LoseResponse,
         _ => Fault::None,
     });
     let report = tick_one(&deaf, &sent, NOW).await;

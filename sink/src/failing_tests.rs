@@ -48,7 +48,7 @@ async fn half_of_one_line_page_is_nothing() {
 }
 
 #[tokio::test]
-async fn finish_is_repeatable_after_lost_reply() {
+async fn finish_is_repeatable_after_lost_response() {
     for (applied, done) in [(Applied::Nothing, false), (Applied::All, true)] {
         let (sink, window) = (sink(), window("okta"));
         sink.fail(SinkCall::Finish, 1, applied, error());
@@ -64,7 +64,7 @@ async fn finish_is_repeatable_after_lost_reply() {
 }
 
 #[tokio::test]
-async fn open_truncates_despite_lost_reply() {
+async fn open_truncates_despite_lost_response() {
     for (applied, left) in [(Applied::Nothing, 2), (Applied::All, 0)] {
         let (sink, window) = (sink(), window("okta"));
         sink.fail(SinkCall::Open, 2, applied, error());

@@ -36,14 +36,14 @@ pub enum Fault {
     Refuse,
     /// The call is made and its response is lost: [`StateError::Unknown`] for a write, even one
     /// that lost its condition, and [`StateError::Unavailable`] for a read.
-    LoseReply,
+    LoseResponse,
     /// The call is made only after `ms` milliseconds.
     Delay {
         /// The delay in milliseconds.
         ms: i64,
     },
     /// The call is made at once and returns only after `ms` milliseconds.
-    SlowReply {
+    SlowResponse {
         /// The delay in milliseconds.
         ms: i64,
     },
@@ -85,7 +85,7 @@ impl<S> FailingStore<S> {
     pub fn seeded(inner: S, entropy: impl Entropy + 'static, percent: u64) -> Self {
         Self::new(inner, move |_, _| match entropy.next_u64() % 200 {
             drawn if drawn < percent => Fault::Refuse,
-            drawn if drawn < 2 * percent => Fault::LoseReply,
+            drawn if drawn < 2 * percent => Fault::LoseResponse,
             _ => Fault::None,
         })
     }
@@ -136,7 +136,7 @@ impl<S> FailingStore<S> {
             Fault::Refuse => {
                 Err(StateError::Unavailable(format!("{operation:?} refused by a test")).into())
             }
-            Fault::LoseReply => {
+            Fault::LoseResponse => {
                 drop(call.await);
                 let text = format!("the reply to {operation:?} was lost by a test");
                 let lost = if operation.is_write() {
@@ -150,10 +150,10 @@ impl<S> FailingStore<S> {
                 self.sleep(ms).await;
                 call.await
             }
-            Fault::SlowReply { ms } => {
-                let reply = call.await;
+            Fault::SlowResponse { ms } => {
+                let response = call.await;
                 self.sleep(ms).await;
-                reply
+                response
             }
         }
     }

@@ -34,9 +34,9 @@ async fn refused_call_is_not_made() {
 }
 
 #[tokio::test]
-async fn lost_reply_applies_call_with_unknown_outcome() {
+async fn lost_response_applies_call_with_unknown_outcome() {
     let second_claim = |operation, number| match (operation, number) {
-        (Operation::Claim, 2) => Fault::LoseReply,
+        (Operation::Claim, 2) => Fault::LoseResponse,
         _ => Fault::None,
     };
     let store = FailingStore::new(MemoryStore::new(), second_claim);
@@ -65,8 +65,8 @@ async fn lost_reply_applies_call_with_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn lost_reply_to_read_is_unavailable() {
-    let store = FailingStore::new(MemoryStore::new(), |_, _| Fault::LoseReply);
+async fn lost_response_to_read_is_unavailable() {
+    let store = FailingStore::new(MemoryStore::new(), |_, _| Fault::LoseResponse);
     assert!(matches!(
         store.all_sources().await,
         Err(StateError::Unavailable(_))
@@ -82,7 +82,7 @@ async fn delays_pass_on_manual_clock() {
     let clock = Arc::new(ManualClock::at(NOW));
     let script = |operation, _| match operation {
         Operation::Create => Fault::Delay { ms: 300 },
-        _ => Fault::SlowReply { ms: 40 },
+        _ => Fault::SlowResponse { ms: 40 },
     };
     let store = FailingStore::new(MemoryStore::new(), script)
         .with_clock(Arc::clone(&clock) as Arc<dyn Clock>);

@@ -49,8 +49,8 @@ impl Table {
     /// The consumed capacity of one call.
     async fn units(&self, operation: &str, body: &Value) -> anyhow::Result<Units> {
         self.proxy.take_consumed();
-        let reply = self.call(operation, body).await;
-        if let Err(error) = &reply {
+        let response = self.call(operation, body).await;
+        if let Err(error) = &response {
             ensure!(
                 error.to_string().contains("ConditionalCheckFailed"),
                 "{error:#}"
@@ -111,7 +111,7 @@ async fn faults_strike_before_or_after_write() -> anyhow::Result<()> {
         (StateFault::Throttled, false),
         (StateFault::Conflict, false),
         (StateFault::Internal, false),
-        (StateFault::LostReply, true),
+        (StateFault::LostResponse, true),
     ] {
         let sk = format!("{fault:?}");
         table

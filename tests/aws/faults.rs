@@ -52,17 +52,17 @@ async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyh
     };
     let stops = invocations.iter().filter(|it| stopped(&it.outcome)).count();
     let drawn = deployment.streams.faults();
-    let unanswered =
-        [CallFault::LostReply, CallFault::Timeout].map(|kind| drawn.drawn().get(&kind));
-    let unanswered: u32 = unanswered.into_iter().flatten().sum();
-    let repeats_max = PAGE * (stops + usize::try_from(unanswered)?);
+    let without_response =
+        [CallFault::LostResponse, CallFault::Timeout].map(|kind| drawn.drawn().get(&kind));
+    let without_response: u32 = without_response.into_iter().flatten().sum();
+    let repeats_max = PAGE * (stops + usize::try_from(without_response)?);
     let repeats = deployment.check_complete(repeats_max).await?;
 
     let tally = deployment.lambda.tally(WORKER)?;
     let usage = deployment.streams.usage(kind, STREAM);
     let state = deployment.proxy.faults();
     let summary = format!(
-        "{stops} stops, {unanswered} puts without an answer, {repeats} repeats; {tally:?}; {:?}; {usage:?}",
+        "{stops} stops, {without_response} puts without an answer, {repeats} repeats; {tally:?}; {:?}; {usage:?}",
         state.drawn()
     );
     // With fewer faults, the test would prove nothing.
@@ -98,7 +98,7 @@ fn make_trouble(deployment: &Deployment, seed: u64, kind: StreamKind) -> anyhow:
     let chaos = Chaos::new(seed)
         .doubled(15)
         .lost(15)
-        .unanswered(5)
+        .without_response(5)
         .delay_ms(0..=100);
     let chaos = chaos.struck(40, KILLS_MAX, &strikes);
     deployment.lambda.set_chaos(WORKER, chaos)?;
@@ -106,13 +106,13 @@ fn make_trouble(deployment: &Deployment, seed: u64, kind: StreamKind) -> anyhow:
         StateFault::Throttled,
         StateFault::Conflict,
         StateFault::Internal,
-        StateFault::LostReply,
+        StateFault::LostResponse,
     ];
     let state = StateFaults::new(seed, 10, &kinds).latency_ms(0..=10);
     deployment.proxy.set_faults(state);
     let kinds = [
         CallFault::Unavailable,
-        CallFault::LostReply,
+        CallFault::LostResponse,
         CallFault::Timeout,
     ];
     let stream = StreamFaults::new(seed).entries(30).calls(5, &kinds);

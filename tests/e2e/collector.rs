@@ -70,7 +70,13 @@ async fn failing_collector_repeats_only_unacknowledged_pages() -> anyhow::Result
     let collector = Collector::start(61, FAULTS_PERCENT).await?;
     let project = project(&vendor, &collector)?;
     project.run(&[]).await?.expect_success()?;
-    check(&project, &vendor, &collector, collector.unanswered_lines()).await?;
+    check(
+        &project,
+        &vendor,
+        &collector,
+        collector.lines_without_response(),
+    )
+    .await?;
     // With fewer faults, the test would prove nothing.
     let drawn = collector.drawn();
     ensure!(
@@ -90,7 +96,7 @@ async fn kills_beside_failing_collector_repeat_one_page_per_window() -> anyhow::
     let kills = kill_repeatedly(&project, &vendor, 62, KILLS_MIN..=KILLS, 6..=24).await?;
     project.run(&[]).await?.expect_success()?;
     let in_flight = usize::try_from(project.pull().max_in_flight)?;
-    let repeats_max = collector.unanswered_lines() + kills * in_flight * page_cap;
+    let repeats_max = collector.lines_without_response() + kills * in_flight * page_cap;
     check(&project, &vendor, &collector, repeats_max).await
 }
 

@@ -13,7 +13,7 @@ use crate::corpus::Corpus;
 use crate::draw::Draw;
 use crate::input::Input;
 use crate::meter::Meter;
-use crate::replies::{is_failure, is_usable, read};
+use crate::responses::{is_failure, is_usable, read};
 use crate::target::{Target, expect};
 use crate::vendors::{self, Vendor};
 
@@ -97,12 +97,12 @@ impl Target for LinkHeader {
         for line in links.lines() {
             headers.push("Link", line);
         }
-        let reply = ApiResponse {
+        let response = ApiResponse {
             status: 200,
             headers,
             body: Bytes::from_static(b"[]"),
         };
-        let read = read(connector, None, &reply, meter);
+        let read = read(connector, None, &response, meter);
         let next = match &read {
             Ok(page) => {
                 is_usable(connector, None, page)?;

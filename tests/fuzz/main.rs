@@ -28,8 +28,8 @@ mod names;
 mod options;
 mod pages;
 mod reference;
-mod replies;
 mod report;
+mod responses;
 mod run;
 mod target;
 #[path = "../sim/terminal.rs"]

@@ -14,7 +14,7 @@ use crate::corpus::{Corpus, files};
 use crate::draw::Draw;
 use crate::input::Input;
 use crate::meter::Meter;
-use crate::replies::{is_failure, is_usable, read};
+use crate::responses::{is_failure, is_usable, read};
 use crate::target::{Target, expect};
 use crate::vendors::{sample, span};
 use crate::yaml;
@@ -148,12 +148,12 @@ fn is_sound(connector: &Connector, meter: &mut Meter) -> Result<(), String> {
         })?;
     }
     for (status, body) in BODIES.iter().flat_map(|body| [(200, body), (403, body)]) {
-        let reply = ApiResponse {
+        let response = ApiResponse {
             status,
             headers: Headers::from_iter([("X-Next", "2"), ("Link", "</2>; rel=next")]),
             body: Bytes::from_static(body.as_bytes()),
         };
-        match read(connector, None, &reply, meter) {
+        match read(connector, None, &response, meter) {
             Ok(page) => is_usable(connector, None, &page)?,
             Err(failure) => is_failure(None, &failure)?,
         }

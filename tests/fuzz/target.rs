@@ -3,7 +3,9 @@
 use crate::draw::Draw;
 use crate::input::Input;
 use crate::meter::Meter;
-use crate::{configuration, items, links, manifests, names, pages, replies, times, tokens, waits};
+use crate::{
+    configuration, items, links, manifests, names, pages, responses, times, tokens, waits,
+};
 
 /// One parser of foreign data.
 pub(crate) trait Target {
@@ -24,7 +26,7 @@ pub(crate) trait Target {
 /// The names of all targets, for the command line.
 pub(crate) const NAMES: [&str; 10] = [
     "page_splitter",
-    "reply_judge",
+    "response_judge",
     "next_token",
     "link_header",
     "retry_after",
@@ -39,7 +41,7 @@ pub(crate) const NAMES: [&str; 10] = [
 pub(crate) fn all() -> Vec<Box<dyn Target>> {
     vec![
         Box::new(pages::PageSplitter::new()),
-        Box::new(replies::ReplyJudge::new()),
+        Box::new(responses::ResponseJudge::new()),
         Box::new(tokens::NextToken::new()),
         Box::new(links::LinkHeader::new()),
         Box::new(waits::RetryAfter::new()),

@@ -77,14 +77,14 @@ impl TimeFormats {
             "{{\"more\":false,\"items\":[{{\"at\":{}}}]}}",
             Node::quoted(text)
         );
-        let reply = ApiResponse {
+        let response = ApiResponse {
             status: 200,
             headers: Headers::default(),
             body: Bytes::from(body),
         };
         let connector = &self.readers[format].connector;
         // Far from the window, so that no record belongs to a neighbor.
-        let page = crate::replies::read(connector, None, &reply, meter);
+        let page = crate::responses::read(connector, None, &response, meter);
         let page = page.map_err(|failure| failure.to_string())?;
         let record = page.records.first().ok_or("the record is gone")?;
         Ok(record.time)

@@ -12,7 +12,7 @@ use crate::input::Input;
 use crate::json;
 use crate::meter::Meter;
 use crate::reference::{self, Node, Verdict};
-use crate::replies::{is_failure, is_usable, read};
+use crate::responses::{is_failure, is_usable, read};
 use crate::target::{Target, expect};
 use crate::vendors::{self, Asked, SECRET, Vendor, span};
 
@@ -148,7 +148,7 @@ fn counts(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), Strin
     let body = format!("{{\"totalResults\":{total},\"vulnerabilities\":[{records}]}}");
     let token = input.text("offset");
     let token = Some(token.as_str()).filter(|token| *token != "0/0");
-    let read = read(&vendor.connector, token, &reply(body), meter);
+    let read = read(&vendor.connector, token, &response(body), meter);
     let parts = token.map_or(Some(("0", "0")), |token| token.split_once('/'));
     let parsed =
         parts.and_then(|(at, was)| Some((at.parse::<u64>().ok()?, was.parse::<u64>().ok()?)));
@@ -191,7 +191,7 @@ fn names(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), String
     let Verdict::Json(node) = reference::read(&value) else {
         return Ok(());
     };
-    let read = read(&vendor.connector, before, &reply(body), meter);
+    let read = read(&vendor.connector, before, &response(body), meter);
     let next = read.as_ref().ok().and_then(|page| page.next.token());
     let class = read.as_ref().err().map(|failure| failure.class);
     if let Err(failure) = &read {
@@ -211,7 +211,7 @@ fn names(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), String
     expect(holds, || format!("next is {next:?}, failed as {class:?}"))
 }
 
-fn reply(body: String) -> ApiResponse {
+fn response(body: String) -> ApiResponse {
     ApiResponse {
         status: 200,
         headers: Headers::default(),

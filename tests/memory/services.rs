@@ -43,11 +43,12 @@ impl Services {
             let mut socket = socket;
             while let Some(head) = read_head(&mut reader)? {
                 let records = count_records(&mut reader.by_ref().take(head.bytes))?;
-                let reply = head.reply(records);
+                let response = head.response(records);
                 // One write: a second one would wait for the client to acknowledge the first.
-                let length = reply.len();
-                let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{reply}");
-                socket.write_all(reply.as_bytes())?;
+                let length = response.len();
+                let response =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{response}");
+                socket.write_all(response.as_bytes())?;
             }
             Ok(())
         });
@@ -88,7 +89,7 @@ struct Head {
 
 impl Head {
     /// A response that accepts so many records; empty for a target that is not a stream.
-    fn reply(&self, records: usize) -> String {
+    fn response(&self, records: usize) -> String {
         let (failed, list, each) = if self.target.contains("Firehose") {
             ("FailedPutCount", "RequestResponses", r#"{"RecordId":"1"}"#)
         } else if self.target.contains("Kinesis") {

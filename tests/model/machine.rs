@@ -171,7 +171,7 @@ fn worker_steps(state: &State, steps: &mut Vec<Step>) {
                 idle_seen = true;
                 let asks = [
                     (Ask::Now, true),
-                    (Ask::ResponseLost, state.left.lost_replies > 0),
+                    (Ask::ResponseLost, state.left.lost_responses > 0),
                     (Ask::Later, state.left.late_claims > 0),
                 ];
                 let asks = asks.into_iter().filter(|(_, possible)| *possible);
@@ -224,7 +224,7 @@ fn holder_steps(which: usize, worker: &Worker, left: &FaultLimits, steps: &mut V
                 lost,
             };
             steps.push(write(false));
-            if left.lost_replies > 0 {
+            if left.lost_responses > 0 {
                 steps.push(write(true));
             }
         }
@@ -293,7 +293,7 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
             from,
             ask,
         } => {
-            left.lost_replies -= u8::from(ask == Ask::ResponseLost);
+            left.lost_responses -= u8::from(ask == Ask::ResponseLost);
             left.late_claims -= u8::from(ask == Ask::Later);
             worker::dispatch(state, worker, lane, from);
             if ask != Ask::Later {
@@ -304,7 +304,7 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
         Step::Fetch(worker) => page::fetch(scene, state, worker),
         Step::Deliver(worker) => page::deliver(scene, state, worker),
         Step::Write { worker, lost } => {
-            left.lost_replies -= u8::from(lost);
+            left.lost_responses -= u8::from(lost);
             worker::write(scene, state, worker, lost, tally);
         }
         Step::Release { worker, end } => {

@@ -135,7 +135,7 @@ impl Scene {
                 ticks: 2,
                 clock: 1,
                 late_claims: 1,
-                lost_replies: 1,
+                lost_responses: 1,
                 yields: 1,
                 ..FaultLimits::default()
             },

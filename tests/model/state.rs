@@ -24,7 +24,7 @@ pub(crate) struct FaultLimits {
     /// Workers that may die.
     pub(crate) crashes: u8,
     /// Writes that may apply while their response is lost.
-    pub(crate) lost_replies: u8,
+    pub(crate) lost_responses: u8,
     /// Runs that may end between two pages at a request to stop.
     pub(crate) yields: u8,
     /// Runs that may end at their deadline.

@@ -67,12 +67,12 @@ impl Transport for WatchedTransport {
                 self.group
             ));
         }
-        let reply = self.inner.send(request).await?;
+        let response = self.inner.send(request).await?;
         if self.is_poisoned(request) {
             self.world.count("page_poisoned");
             self.abort.now().await;
         }
-        Ok(reply)
+        Ok(response)
     }
 }
 

@@ -41,11 +41,11 @@ fn fault(world: &World, operation: Operation) -> Fault {
             Fault::Refuse
         } else {
             if operation.is_write() {
-                world.count("state_reply_lost");
+                world.count("state_response_lost");
             } else {
                 world.count("state_read_failed");
             }
-            Fault::LoseReply
+            Fault::LoseResponse
         };
     }
     let last = |what: &What| match what {
@@ -54,7 +54,7 @@ fn fault(world: &World, operation: Operation) -> Fault {
     };
     if operation.is_write() && world.chance(last) {
         world.count("state_write_was_last");
-        return Fault::SlowReply { ms: NEVER_MS };
+        return Fault::SlowResponse { ms: NEVER_MS };
     }
     let slow = world.on(|what| match what {
         What::SlowStore { ms } => Some(*ms),
@@ -71,6 +71,6 @@ fn fault(world: &World, operation: Operation) -> Fault {
     if world.below(2) == 0 {
         Fault::Delay { ms }
     } else {
-        Fault::SlowReply { ms }
+        Fault::SlowResponse { ms }
     }
 }

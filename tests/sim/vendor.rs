@@ -5,13 +5,13 @@
 //! Its behavior is a function of its spec, its seed, and the times of requests. One vendor stands
 //! for one rate group: its feeds are separate sources that share its quota.
 
-mod answer;
 mod arrival;
 mod events;
 mod fault;
 mod limit;
 mod listing;
 mod manifest;
+mod response;
 mod shape;
 mod spec;
 mod token;

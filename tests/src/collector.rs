@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
 
-use crate::aws::http::{Answer, HttpRequest, Reply, Server};
+use crate::aws::http::{HttpRequest, HttpResponse, Reaction, Server};
 
 /// The accepted token. A canary: it may appear only in requests to the collector.
 pub const COLLECTOR_TOKEN: &str = "canary-collector-token-4d1b07";
@@ -48,7 +48,7 @@ struct State {
     /// The body of each key.
     bodies: BTreeMap<String, String>,
     /// Number of lines accepted without a response.
-    unanswered_lines: usize,
+    lines_without_response: usize,
     drawn: BTreeMap<CollectorFault, u32>,
     wrong: Vec<String>,
 }
@@ -69,15 +69,15 @@ impl Collector {
             lines: Vec::new(),
             rejects: Vec::new(),
             bodies: BTreeMap::new(),
-            unanswered_lines: 0,
+            lines_without_response: 0,
             drawn: BTreeMap::new(),
             wrong: Vec::new(),
         }));
         let server = Server::start({
             let state = Arc::clone(&state);
             move |request| {
-                let reply = lock(&state).take(&request);
-                std::future::ready(reply)
+                let response = lock(&state).take(&request);
+                std::future::ready(response)
             }
         });
         Ok(Self {
@@ -102,8 +102,8 @@ impl Collector {
     }
 
     /// Number of lines accepted without a response.
-    pub fn unanswered_lines(&self) -> usize {
-        lock(&self.state).unanswered_lines
+    pub fn lines_without_response(&self) -> usize {
+        lock(&self.state).lines_without_response
     }
 
     /// The number of injected faults of each kind.
@@ -122,22 +122,22 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl State {
-    fn take(&mut self, request: &HttpRequest) -> Reply {
+    fn take(&mut self, request: &HttpRequest) -> Reaction {
         let text = String::from_utf8_lossy(&request.body).into_owned();
         self.check(request, &text);
         let lines: Vec<_> = text.lines().map(str::to_owned).collect();
         let fault = self.draw(lines.len());
-        let status = |status| Reply::Answer(Answer::empty(status));
+        let status = |status| Reaction::Response(HttpResponse::empty(status));
         match fault {
             Some(CollectorFault::Unavailable) => return status(StatusCode::SERVICE_UNAVAILABLE),
             Some(CollectorFault::TooLarge) => return status(StatusCode::PAYLOAD_TOO_LARGE),
             Some(CollectorFault::Throttled) => {
                 let second = HeaderValue::from_static("1");
-                let answer = Answer::empty(StatusCode::TOO_MANY_REQUESTS);
-                return answer.with(RETRY_AFTER, second).into();
+                let response = HttpResponse::empty(StatusCode::TOO_MANY_REQUESTS);
+                return response.with(RETRY_AFTER, second).into();
             }
-            Some(CollectorFault::NotTaken) => return Reply::HangUp,
-            Some(CollectorFault::LostResponse) => self.unanswered_lines += lines.len(),
+            Some(CollectorFault::NotTaken) => return Reaction::HangUp,
+            Some(CollectorFault::LostResponse) => self.lines_without_response += lines.len(),
             None => {}
         }
         match request.uri.path() {
@@ -145,7 +145,7 @@ impl State {
             _ => self.lines.extend(lines),
         }
         match fault {
-            Some(_) => Reply::HangUp,
+            Some(_) => Reaction::HangUp,
             None => status(StatusCode::ACCEPTED),
         }
     }

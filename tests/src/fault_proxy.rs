@@ -19,14 +19,18 @@ pub enum Cut {
     BeforeRequest,
     /// Reset at the start of the response: the server has applied the request, and the client does
     /// not learn the outcome.
-    BeforeReply,
+    BeforeResponse,
     /// Closed after half of the first chunk of the response.
-    InsideReply,
+    InsideResponse,
 }
 
 impl Cut {
     /// Every kind of cut.
-    pub const ALL: [Self; 3] = [Self::BeforeRequest, Self::BeforeReply, Self::InsideReply];
+    pub const ALL: [Self; 3] = [
+        Self::BeforeRequest,
+        Self::BeforeResponse,
+        Self::InsideResponse,
+    ];
 }
 
 /// A proxy in front of one server. Stops on drop.
@@ -124,7 +128,7 @@ async fn carry(
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
     let mut request = vec![0; CHUNK_BYTES];
-    let mut reply = vec![0; CHUNK_BYTES];
+    let mut response = vec![0; CHUNK_BYTES];
     let mut between_requests = true;
     let mut cut = None;
     loop {
@@ -143,18 +147,18 @@ async fn carry(
                 }
                 server.write_all(request.get(..read).unwrap_or_default()).await?;
             }
-            read = server.read(&mut reply) => {
+            read = server.read(&mut response) => {
                 let read = read?;
                 if read == 0 {
                     return Ok(());
                 }
                 between_requests = true;
                 let carried = match cut {
-                    Some(Cut::BeforeRequest | Cut::BeforeReply) => return client.set_zero_linger(),
-                    Some(Cut::InsideReply) => read / 2,
+                    Some(Cut::BeforeRequest | Cut::BeforeResponse) => return client.set_zero_linger(),
+                    Some(Cut::InsideResponse) => read / 2,
                     None => read,
                 };
-                client.write_all(reply.get(..carried).unwrap_or_default()).await?;
+                client.write_all(response.get(..carried).unwrap_or_default()).await?;
                 if cut.is_some() {
                     return client.shutdown().await;
                 }
@@ -191,16 +195,16 @@ mod tests {
     async fn ask(proxy: &FaultProxy) -> (Vec<u8>, std::io::Result<usize>) {
         let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut answer = vec![0; REPLY.len()];
+        let mut response = vec![0; REPLY.len()];
         let mut filled = 0;
         loop {
-            if filled == answer.len() {
-                break (answer, Ok(filled));
+            if filled == response.len() {
+                break (response, Ok(filled));
             }
-            match stream.read(&mut answer[filled..]).await {
-                Ok(0) => break (answer[..filled].to_vec(), Ok(filled)),
+            match stream.read(&mut response[filled..]).await {
+                Ok(0) => break (response[..filled].to_vec(), Ok(filled)),
                 Ok(read) => filled += read,
-                Err(error) => break (answer[..filled].to_vec(), Err(error)),
+                Err(error) => break (response[..filled].to_vec(), Err(error)),
             }
         }
     }
@@ -224,15 +228,15 @@ mod tests {
         let mut met = std::collections::BTreeSet::new();
         for _ in 0..30 {
             let before = *served.lock().unwrap();
-            let (answer, end) = ask(&proxy).await;
+            let (response, end) = ask(&proxy).await;
             let cut = *proxy.cuts().last().unwrap();
             let reached_server = *served.lock().unwrap() > before;
             match cut {
-                Cut::BeforeRequest => assert!(answer.is_empty() && !reached_server),
-                Cut::BeforeReply => assert!(answer.is_empty() && reached_server),
-                Cut::InsideReply => assert_eq!(answer, REPLY[..REPLY.len() / 2]),
+                Cut::BeforeRequest => assert!(response.is_empty() && !reached_server),
+                Cut::BeforeResponse => assert!(response.is_empty() && reached_server),
+                Cut::InsideResponse => assert_eq!(response, REPLY[..REPLY.len() / 2]),
             }
-            assert_eq!(end.is_ok(), cut == Cut::InsideReply, "{cut:?}: {end:?}");
+            assert_eq!(end.is_ok(), cut == Cut::InsideResponse, "{cut:?}: {end:?}");
             met.insert(cut);
         }
         assert_eq!(met.len(), Cut::ALL.len());

@@ -97,9 +97,9 @@ mod tests {
             .write_all(b"GET /secret HTTP/1.1\r\n\r\n")
             .await
             .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"));
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200"));
         assert_eq!(trap.visits().len(), 1);
         assert!(trap.visits()[0].contains("/secret"));
     }

@@ -100,7 +100,7 @@ impl Vendor {
             .await;
         let state = Arc::new(State::new(settings, timeline));
         Mock::given(any())
-            .respond_with(Answer(Arc::clone(&state)))
+            .respond_with(Responder(Arc::clone(&state)))
             .mount(&server)
             .await;
         Self { server, state }
@@ -175,11 +175,11 @@ impl Drop for Vendor {
     }
 }
 
-struct Answer(Arc<State>);
+struct Responder(Arc<State>);
 
-impl Respond for Answer {
+impl Respond for Responder {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        self.0.answer(request)
+        self.0.respond(request)
     }
 }
 

@@ -82,8 +82,8 @@ async fn token_with_other_parameters_is_rejected() {
         let vendor = vendor(shape).await;
         let authorization = authorization(&vendor).await;
         let first = first_page(&vendor);
-        let reply = get(&vendor, &first, &authorization).await;
-        let second = next_page(&vendor, &first, &reply).unwrap();
+        let response = get(&vendor, &first, &authorization).await;
+        let second = next_page(&vendor, &first, &response).unwrap();
         let once = get(&vendor, &second, &authorization).await;
         let again = get(&vendor, &second, &authorization).await;
         assert_eq!((once.status, &once.body), (200, &again.body));
@@ -100,16 +100,16 @@ async fn google_omits_items_of_empty_page() {
     let authorization = authorization(&vendor).await;
     let path = google::PATH;
     let empty = "startTime=2001-01-01T00:00:00Z&endTime=2001-01-02T00:00:00Z";
-    let reply = get(
+    let response = get(
         &vendor,
         &format!("{path}?{empty}&prettyPrint=false"),
         &authorization,
     )
     .await;
-    assert!(reply.json().get("items").is_none() && !reply.body.contains('\n'));
+    assert!(response.json().get("items").is_none() && !response.body.contains('\n'));
     let pretty = get(&vendor, &format!("{path}?{empty}"), &authorization).await;
     assert!(pretty.body.contains('\n'));
-    assert_eq!(pretty.json(), reply.json());
+    assert_eq!(pretty.json(), response.json());
 }
 
 #[tokio::test]
@@ -117,13 +117,13 @@ async fn okta_links_use_requested_host_until_last_page() {
     let vendor = vendor(Shape::Okta).await;
     let authorization = authorization(&vendor).await;
     let first = first_page(&vendor);
-    let reply = get(&vendor, &first, &authorization).await;
+    let response = get(&vendor, &first, &authorization).await;
     assert_eq!(
-        reply.link("self"),
+        response.link("self"),
         Some(format!("{}{first}", vendor.uri()).as_str())
     );
-    let mut target = next_page(&vendor, &first, &reply);
-    let mut last = reply;
+    let mut target = next_page(&vendor, &first, &response);
+    let mut last = response;
     while let Some(next) = target {
         last = get(&vendor, &next, &authorization).await;
         target = next_page(&vendor, &first, &last);
@@ -166,9 +166,9 @@ async fn only_assertion_gets_access_token() {
         "grant_type=client_credentials&assertion=a.b.c",
         "grant_type=x-jwt-bearer",
     ] {
-        let reply = grant(&vendor, body).await;
+        let response = grant(&vendor, body).await;
         assert_eq!(
-            (reply.status, reply.body.contains("invalid_grant")),
+            (response.status, response.body.contains("invalid_grant")),
             (400, true)
         );
     }
@@ -181,9 +181,9 @@ async fn stuck_token_returns_with_empty_page() {
         vendor.set_quirk(Quirk::StuckToken(vendor.timeline().span().from()));
         let authorization = authorization(&vendor).await;
         let first = first_page(&vendor);
-        let reply = get(&vendor, &first, &authorization).await;
-        assert!(!records(&vendor, &reply).is_empty());
-        let second = next_page(&vendor, &first, &reply).unwrap();
+        let response = get(&vendor, &first, &authorization).await;
+        assert!(!records(&vendor, &response).is_empty());
+        let second = next_page(&vendor, &first, &response).unwrap();
         let stuck = get(&vendor, &second, &authorization).await;
         assert!(records(&vendor, &stuck).is_empty());
         assert_eq!(next_page(&vendor, &first, &stuck), Some(second));
@@ -197,20 +197,20 @@ async fn hostile_vendor_links_and_redirects_elsewhere() {
     let first = first_page(&vendor);
     let own = get(&vendor, &first, &authorization).await;
     vendor.set_quirk(Quirk::ForeignNext("http://u@127.0.0.1:1".to_owned()));
-    let reply = get(&vendor, &first, &authorization).await;
+    let response = get(&vendor, &first, &authorization).await;
     assert!(
-        reply
+        response
             .link("next")
             .unwrap()
             .starts_with("http://u@127.0.0.1:1/api/v1/logs?")
     );
-    assert!(reply.link("self").unwrap().starts_with(&vendor.uri()));
+    assert!(response.link("self").unwrap().starts_with(&vendor.uri()));
     vendor.set_quirk(Quirk::Redirect("http://127.0.0.1:1/x".to_owned()));
     let second = next_page(&vendor, &first, &own).unwrap();
-    let reply = get(&vendor, &second, &authorization).await;
-    assert_eq!(reply.status, 302);
+    let response = get(&vendor, &second, &authorization).await;
+    assert_eq!(response.status, 302);
     assert!(
-        reply
+        response
             .head
             .to_lowercase()
             .contains("location: http://127.0.0.1:1/x")
@@ -219,10 +219,10 @@ async fn hostile_vendor_links_and_redirects_elsewhere() {
 
 #[tokio::test]
 async fn every_fault_looks_like_vendor_own() {
-    let status = |reply: ResponseTemplate| format!("{reply:?}");
+    let status = |response: ResponseTemplate| format!("{response:?}");
     for shape in Shape::ALL {
         for fault in Fault::ALL {
-            let reply = status(shape.fault(fault));
+            let response = status(shape.fault(fault));
             let expected = match (fault, shape) {
                 (Fault::RateWithWait | Fault::Rate, _) | (Fault::Quota, Shape::Okta) => "429",
                 (Fault::Quota, Shape::Google) => "403",
@@ -232,10 +232,13 @@ async fn every_fault_looks_like_vendor_own() {
                 (Fault::TokenRejected, _) => "400",
             };
             assert!(
-                reply.contains(&format!("status_code: {expected}")),
-                "{fault:?}: {reply}"
+                response.contains(&format!("status_code: {expected}")),
+                "{fault:?}: {response}"
             );
-            assert_eq!(reply.contains("retry-after"), fault == Fault::RateWithWait);
+            assert_eq!(
+                response.contains("retry-after"),
+                fault == Fault::RateWithWait
+            );
         }
     }
 }

@@ -58,7 +58,7 @@ impl<S: StateStore> Holder<'_, S> {
         let mut tries = Tries::default();
         loop {
             match call().await {
-                Ok(answer) => return Ok(answer),
+                Ok(response) => return Ok(response),
                 Err(error) => self.pause(error, &mut tries).await?,
             }
         }

@@ -283,7 +283,7 @@ mod tests {
         let store = FailingStore::new(MemoryStore::new(), |operation, call| {
             match (operation, call) {
                 // The first call parks the window.
-                (Operation::Decide, 2) => Fault::LoseReply,
+                (Operation::Decide, 2) => Fault::LoseResponse,
                 _ => Fault::None,
             }
         });

@@ -213,7 +213,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+            let service = service_fn(move |request| respond(Arc::clone(&shared), request));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the sample vendor ended early");
@@ -222,18 +222,18 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn answer(
+async fn respond(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let reply = |status: StatusCode, body: String| {
+    let response = |status: StatusCode, body: String| {
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = status;
         Ok(response)
     };
     let Some(asked) = Asked::read(request.uri().query().unwrap_or_default()) else {
         let body = "{\"error\":{\"message\":\"startTime and endTime are needed\"}}";
-        return reply(StatusCode::BAD_REQUEST, body.to_owned());
+        return response(StatusCode::BAD_REQUEST, body.to_owned());
     };
     let mut hold = shared.hold_after.subscribe();
     let served = || shared.served.load(Ordering::SeqCst);
@@ -242,10 +242,10 @@ async fn answer(
         .await
         .is_err()
     {
-        return reply(StatusCode::SERVICE_UNAVAILABLE, String::new());
+        return response(StatusCode::SERVICE_UNAVAILABLE, String::new());
     }
     shared.served.fetch_add(1, Ordering::SeqCst);
-    reply(
+    response(
         StatusCode::OK,
         shared.timeline.page(asked.start, asked.end, asked.skip),
     )

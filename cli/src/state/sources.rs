@@ -130,7 +130,7 @@ mod tests {
     async fn write_with_lost_response_is_repeated() {
         let store = FailingStore::new(MemoryStore::new(), |operation, call| {
             match (operation, call) {
-                (Operation::ApplySource, 1 | 2) => Fault::LoseReply,
+                (Operation::ApplySource, 1 | 2) => Fault::LoseResponse,
                 _ => Fault::None,
             }
         });

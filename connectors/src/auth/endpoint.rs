@@ -33,13 +33,13 @@ const WRONG_PAGE: &str = "; check token_url, unless the vendor is under maintena
 /// A successful response: <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>. The token type is
 /// ignored: vendors spell it in many ways, and every supported grant issues bearer tokens.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct TokenReply {
+pub(super) struct GrantedToken {
     access_token: AccessToken,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
 }
 
-impl TokenReply {
+impl GrantedToken {
     pub(super) fn access_token(&self) -> &str {
         self.access_token.secret()
     }
@@ -63,7 +63,7 @@ impl TokenReply {
     }
 }
 
-impl TokenResponse for TokenReply {
+impl TokenResponse for GrantedToken {
     type TokenType = BasicTokenType;
 
     fn access_token(&self) -> &AccessToken {
@@ -97,7 +97,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
 /// An error response: <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ErrorReply {
+struct ErrorResponse {
     error: Option<String>,
     error_description: Option<String>,
 }
@@ -162,19 +162,19 @@ impl Endpoint<'_> {
             );
             Failure::new(FailureClass::Outage, message)
         };
-        let reply = self.transport.post(request).await;
-        let reply = reply.map_err(|error| match error {
+        let response = self.transport.post(request).await;
+        let response = response.map_err(|error| match error {
             // Smaller windows, the usual cure for a large response, would not help here.
             TransportError::TooLarge { .. } => too_large(),
             error => error.into_failure(&origin, "`token_url`"),
         })?;
-        if !(200..300).contains(&reply.status) {
-            return Err(refusal(&origin, &reply, self.now));
+        if !(200..300).contains(&response.status) {
+            return Err(refusal(&origin, &response, self.now));
         }
-        if reply.body.len() > limits::ERROR_BODY_BYTES_MAX {
+        if response.body.len() > limits::ERROR_BODY_BYTES_MAX {
             return Err(too_large());
         }
-        Ok(reply)
+        Ok(response)
     }
 
     /// The failure of an exchange whose response has no access token. An outage and not a bad page:
@@ -189,14 +189,14 @@ impl Endpoint<'_> {
 
 /// The failure for a response other than success. It quotes the vendor's text, shortened; the
 /// caller masks credentials in it.
-fn refusal(origin: &Origin, reply: &ApiResponse, now: Timestamp) -> Failure {
-    let said: ErrorReply = if reply.body.len() <= limits::ERROR_BODY_BYTES_MAX {
-        serde_json::from_slice(&reply.body).unwrap_or_default()
+fn refusal(origin: &Origin, response: &ApiResponse, now: Timestamp) -> Failure {
+    let said: ErrorResponse = if response.body.len() <= limits::ERROR_BODY_BYTES_MAX {
+        serde_json::from_slice(&response.body).unwrap_or_default()
     } else {
-        ErrorReply::default()
+        ErrorResponse::default()
     };
     let code = said.error.as_deref().unwrap_or_default();
-    let (class, advice) = match (reply.status, code) {
+    let (class, advice) = match (response.status, code) {
         (429, _) => (FailureClass::Rate, ""),
         (408 | 500.., _) | (_, "temporarily_unavailable" | "server_error") => {
             (FailureClass::Outage, "")
@@ -226,11 +226,11 @@ fn refusal(origin: &Origin, reply: &ApiResponse, now: Timestamp) -> Failure {
             let text: String = text.chars().take(ERROR_CHARS_MAX).collect();
             format!(": {text}")
         });
-    let status = reply.status;
+    let status = response.status;
     let words: String = words.collect();
     let message = format!("{origin}: the token endpoint answered {status}{words}{advice}");
-    let now = served_at(&reply.headers).unwrap_or(now);
-    let wait_ms = reply
+    let now = served_at(&response.headers).unwrap_or(now);
+    let wait_ms = response
         .headers
         .get("retry-after")
         .and_then(|text| retry_after_ms(text, now));

@@ -2,7 +2,7 @@ use windlass_core::retry::FailureClass;
 
 use crate::auth::tests::{
     CANARY, authorized, client_credentials, client_secret, clock, credentials, field, form,
-    jwt_bearer, key_file, reply,
+    jwt_bearer, key_file, response,
 };
 use crate::exchange::ApiResponse;
 use crate::scripted::ScriptedTransport;
@@ -41,7 +41,7 @@ async fn token_endpoint_response_decides_error_class() {
             (client_credentials("body"), client_secret()),
             (jwt_bearer(), key_file()),
         ] {
-            let endpoint = ScriptedTransport::new(move |_| Ok(reply(status, body)));
+            let endpoint = ScriptedTransport::new(move |_| Ok(response(status, body)));
             let account = credentials(&spec, &secret);
             let failure = authorized(&account, &endpoint, &clock()).await.unwrap_err();
             assert_eq!(failure.class, class, "{status} {body}: {failure}");
@@ -60,7 +60,7 @@ async fn token_endpoint_can_ask_to_wait() {
         let headers = [("Retry-After", "7")].into_iter().collect();
         Ok(ApiResponse {
             headers,
-            ..reply(429, "")
+            ..response(429, "")
         })
     });
     let account = credentials(&jwt_bearer(), &key_file());
@@ -72,7 +72,7 @@ async fn token_endpoint_can_ask_to_wait() {
 async fn endless_token_response_is_rejected() {
     let padding = " ".repeat(windlass_core::limits::ERROR_BODY_BYTES_MAX);
     let body = format!(r#"{{"access_token":"t","token_type":"bearer"}}{padding}"#);
-    let endpoint = ScriptedTransport::new(move |_| Ok(reply(200, &body)));
+    let endpoint = ScriptedTransport::new(move |_| Ok(response(200, &body)));
     let account = credentials(&jwt_bearer(), &key_file());
     let failure = authorized(&account, &endpoint, &clock()).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Outage);
@@ -94,7 +94,7 @@ async fn secrets_echoed_by_token_endpoint_are_masked() {
             // The value sent last is the secret, and comes first here so that it is not cut off.
             let sent = sent.rsplit('&').collect::<Vec<_>>().join(" ");
             let echo = serde_json::json!({ "error": header, "error_description": sent });
-            Ok(reply(400, &echo.to_string()))
+            Ok(response(400, &echo.to_string()))
         });
         let account = credentials(&spec, &secret);
         let failure = authorized(&account, &endpoint, &clock()).await.unwrap_err();

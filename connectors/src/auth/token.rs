@@ -12,7 +12,7 @@ use windlass_core::{Clock, Entropy, Timestamp};
 use crate::exchange::Failure;
 use crate::http::Transport;
 
-use super::endpoint::{Endpoint, TokenReply};
+use super::endpoint::{Endpoint, GrantedToken};
 use super::redact::Redactor;
 
 /// A token is not used in this time before its expiry: a request may take a while to arrive.
@@ -22,7 +22,7 @@ const SPREAD_MS: i64 = 20 * SECOND_MS;
 
 /// The pending response of a token endpoint.
 pub(super) type Granting<'a> =
-    Pin<Box<dyn Future<Output = Result<TokenReply, Failure>> + Send + 'a>>;
+    Pin<Box<dyn Future<Output = Result<GrantedToken, Failure>> + Send + 'a>>;
 
 /// A way to obtain an access token without user interaction.
 pub(super) trait Grant: Send + Sync {
@@ -85,9 +85,9 @@ impl TokenSource {
             now,
             redactor,
         };
-        let reply = self.grant.ask(&endpoint).await?;
-        let granted = reply.granted().ok_or_else(|| endpoint.unreadable())?;
-        redactor.remember(reply.access_token());
+        let response = self.grant.ask(&endpoint).await?;
+        let granted = response.granted().ok_or_else(|| endpoint.unreadable())?;
+        redactor.remember(response.access_token());
         state.generation += 1;
         let renew_at = now.plus_ms(usable_ms(granted.lifetime_ms, entropy.next_u64()));
         let token = Token {

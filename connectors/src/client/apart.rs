@@ -32,14 +32,14 @@ impl<T> Client<T> {
 pub(super) async fn read(
     connector: &Arc<Connector>,
     request: &PageRequest,
-    reply: ApiResponse,
+    response: ApiResponse,
     now: Timestamp,
 ) -> Result<Page, Failure> {
-    if reply.body.len() <= limits::READ_BYTES_INLINE_MAX {
-        return connector.read(request, &reply, now);
+    if response.body.len() <= limits::READ_BYTES_INLINE_MAX {
+        return connector.read(request, &response, now);
     }
     let (connector, request) = (Arc::clone(connector), request.clone());
-    apart(move || connector.read(&request, &reply, now)).await
+    apart(move || connector.read(&request, &response, now)).await
 }
 
 /// The result of `work`, which runs on a blocking thread. Panics if `work` does.

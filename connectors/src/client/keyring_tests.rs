@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
 use crate::client::Client;
-use crate::client::tests::{BEARER, CANARY, OAUTH, connector, reply, span};
+use crate::client::tests::{BEARER, CANARY, OAUTH, connector, response, span};
 use crate::exchange::{ApiResponse, Headers};
 use crate::scripted::ScriptedTransport;
 use crate::secret::{SecretError, SecretRead, SecretRef};
@@ -102,10 +102,10 @@ fn vendor(good: &'static str) -> ScriptedTransport {
     ScriptedTransport::new(move |request| {
         let header = request.header("authorization").unwrap();
         Ok(if header == format!("Bearer {good}") {
-            reply(200, r#"[{"a":1}]"#)
+            response(200, r#"[{"a":1}]"#)
         } else {
             let echo = format!(r#"{{"code":"E401","message":"bad token {header}"}}"#);
-            reply(401, &echo)
+            response(401, &echo)
         })
     })
 }

@@ -3,13 +3,13 @@
 use windlass_core::retry::FailureClass;
 
 use super::tests::{NEWER, Place, client};
-use crate::client::tests::{BEARER, CANARY, OAUTH, TOKEN_PATH, reply, span, tokens_asked};
+use crate::client::tests::{BEARER, CANARY, OAUTH, TOKEN_PATH, response, span, tokens_asked};
 use crate::exchange::{ApiRequest, ApiResponse, Headers};
 use crate::scripted::ScriptedTransport;
 
 #[tokio::test]
 async fn reclassified_401_causes_no_secret_read() {
-    let transport = ScriptedTransport::new(|_| Ok(reply(401, r#"{"code":"slow_down"}"#)));
+    let transport = ScriptedTransport::new(|_| Ok(response(401, r#"{"code":"slow_down"}"#)));
     let place = Place::with(&[Ok(NEWER)]);
     let (client, _) = client(BEARER, &transport, &place);
     let failure = client.fetch(span(), None).await.unwrap_err();
@@ -28,9 +28,9 @@ async fn any_block_response_tries_replaced_secret() {
         let transport = ScriptedTransport::new(move |request| {
             let is_new = request.header("authorization") == Some("Bearer newer-7a40d1b3");
             Ok(if is_new {
-                reply(200, "[]")
+                response(200, "[]")
             } else {
-                reply(status, body)
+                response(status, body)
             })
         });
         let place = Place::with(&[Ok(NEWER)]);
@@ -48,7 +48,7 @@ async fn any_block_response_tries_replaced_secret() {
 async fn lasting_block_keeps_vendor_message() {
     for (secret, requests) in [(CANARY, 1), (NEWER, 2)] {
         let said = r#"{"ok":false,"code":"not_an_owner"}"#;
-        let transport = ScriptedTransport::new(|_| Ok(reply(200, said)));
+        let transport = ScriptedTransport::new(|_| Ok(response(200, said)));
         let place = Place::with(&[Ok(secret)]);
         let (client, _) = client(BEARER, &transport, &place);
         let failure = client.fetch(span(), None).await.unwrap_err();
@@ -65,9 +65,9 @@ async fn lasting_block_keeps_vendor_message() {
 async fn forbidden_response_renews_no_token() {
     let transport = ScriptedTransport::new(|request| {
         Ok(if request.url.path() == TOKEN_PATH {
-            reply(200, r#"{"access_token":"access-token","token_type":"b"}"#)
+            response(200, r#"{"access_token":"access-token","token_type":"b"}"#)
         } else {
-            reply(403, "{}")
+            response(403, "{}")
         })
     });
     let place = Place::with(&[Ok(
@@ -88,7 +88,7 @@ async fn transient_failures_cause_no_secret_read() {
         (429, "", FailureClass::Rate),
         (503, "", FailureClass::Outage),
     ] {
-        let transport = ScriptedTransport::new(move |_| Ok(reply(status, body)));
+        let transport = ScriptedTransport::new(move |_| Ok(response(status, body)));
         let place = Place::with(&[Ok(NEWER)]);
         let (client, _) = client(BEARER, &transport, &place);
         let failure = client.fetch(span(), None).await.unwrap_err();
@@ -129,11 +129,11 @@ async fn key_rejected_by_token_endpoint_is_reread() {
     ] {
         let transport = ScriptedTransport::new(move |request| {
             Ok(if request.url.path() != TOKEN_PATH {
-                reply(200, "[]")
+                response(200, "[]")
             } else if shows(request, NEWER) {
-                reply(200, r#"{"access_token":"access-token","token_type":"b"}"#)
+                response(200, r#"{"access_token":"access-token","token_type":"b"}"#)
             } else {
-                reply(status, &format!(r#"{{"error":"{error}"}}"#))
+                response(status, &format!(r#"{{"error":"{error}"}}"#))
             })
         });
         let newer = r#"{"client_id":"id","client_secret":"newer-7a40d1b3"}"#;
@@ -147,7 +147,7 @@ async fn key_rejected_by_token_endpoint_is_reread() {
 #[tokio::test]
 async fn failing_token_endpoint_causes_no_secret_read() {
     for (status, class) in [(429, FailureClass::Rate), (503, FailureClass::Outage)] {
-        let transport = ScriptedTransport::new(move |_| Ok(reply(status, "{}")));
+        let transport = ScriptedTransport::new(move |_| Ok(response(status, "{}")));
         let place = Place::with(&[Ok(NEWER)]);
         let (client, _) = client(OAUTH, &transport, &place);
         let failure = client.fetch(span(), None).await.unwrap_err();
@@ -162,10 +162,10 @@ async fn rejected_renewed_token_rereads_key() {
         let is_new = request.header("authorization") == Some("Bearer new-access-token");
         let token = |name| format!(r#"{{"access_token":"{name}-access-token","token_type":"b"}}"#);
         Ok(match (is_token, is_token && shows(request, NEWER)) {
-            (true, true) => reply(200, &token("new")),
-            (true, false) => reply(200, &token("old")),
-            (false, _) if is_new => reply(200, "[]"),
-            (false, _) => reply(401, "{}"),
+            (true, true) => response(200, &token("new")),
+            (true, false) => response(200, &token("old")),
+            (false, _) if is_new => response(200, "[]"),
+            (false, _) => response(401, "{}"),
         })
     });
     let newer = r#"{"client_id":"id","client_secret":"newer-7a40d1b3"}"#;

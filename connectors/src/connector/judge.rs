@@ -21,7 +21,7 @@ impl Connector {
     pub(super) fn judge(
         &self,
         token: Option<&str>,
-        reply: &ApiResponse,
+        response: &ApiResponse,
         found: Option<&Found<'_>>,
         now: Timestamp,
     ) -> Option<Failure> {
@@ -29,12 +29,12 @@ impl Connector {
             .signals
             .rules
             .iter()
-            .find(|rule| rule.matches(reply, found));
-        let is_page = (200..300).contains(&reply.status);
+            .find(|rule| rule.matches(response, found));
+        let is_page = (200..300).contains(&response.status);
         let (class, advice) = match rule {
             Some(Rule { rule, .. }) => (rule.class.into(), rule.advice.clone()),
             None if is_page => return None,
-            None => by_status(reply, token.is_some()),
+            None => by_status(response, token.is_some()),
         };
         let vendor = found
             .map(|found| self.vendors_words(found, token))
@@ -42,44 +42,44 @@ impl Connector {
         let advice = advice
             .map(|advice| format!("; {advice}"))
             .unwrap_or_default();
-        let message = format!("{} answered {}{vendor}{advice}", self.name, reply.status);
+        let message = format!("{} answered {}{vendor}{advice}", self.name, response.status);
         let wait_ms = match class {
-            FailureClass::Rate | FailureClass::Outage => self.wait_ms(class, reply, now),
+            FailureClass::Rate | FailureClass::Outage => self.wait_ms(class, response, now),
             _ => None,
         };
         Some(
             Failure::new(class, message)
-                .with_status(reply.status)
+                .with_status(response.status)
                 .with_wait(wait_ms),
         )
     }
 
     /// The remaining quota from the response headers; `None` without the header.
-    pub(super) fn quota(&self, reply: &ApiResponse, now: Timestamp) -> Option<AdvertisedQuota> {
+    pub(super) fn quota(&self, response: &ApiResponse, now: Timestamp) -> Option<AdvertisedQuota> {
         let name = self.signals.rate.remaining.as_ref()?;
-        let remaining = reply.headers.get(name)?.trim().parse().ok()?;
+        let remaining = response.headers.get(name)?.trim().parse().ok()?;
         Some(AdvertisedQuota {
             remaining,
-            reset_ms: self.reset_ms(reply, now),
+            reset_ms: self.reset_ms(response, now),
         })
     }
 
     /// The wait from `Retry-After`, else from the reset header. Some vendors send the reset header
     /// with every response, so it counts only for class `rate`.
-    fn wait_ms(&self, class: FailureClass, reply: &ApiResponse, now: Timestamp) -> Option<i64> {
-        let asked = reply.headers.get("retry-after");
+    fn wait_ms(&self, class: FailureClass, response: &ApiResponse, now: Timestamp) -> Option<i64> {
+        let asked = response.headers.get("retry-after");
         asked
             .and_then(|text| wait::retry_after_ms(text, now))
             .or_else(|| {
                 (class == FailureClass::Rate)
-                    .then(|| self.reset_ms(reply, now))
+                    .then(|| self.reset_ms(response, now))
                     .flatten()
             })
     }
 
-    fn reset_ms(&self, reply: &ApiResponse, now: Timestamp) -> Option<i64> {
+    fn reset_ms(&self, response: &ApiResponse, now: Timestamp) -> Option<i64> {
         let reset = self.signals.rate.reset.as_ref()?;
-        wait::reset_ms(reply.headers.get(&reset.header)?, reset.format, now)
+        wait::reset_ms(response.headers.get(&reset.header)?, reset.format, now)
     }
 
     /// ` (code: message)`, shortened, and without the token even where the vendor repeats it.
@@ -101,17 +101,17 @@ impl Connector {
 }
 
 impl Rule {
-    fn matches(&self, reply: &ApiResponse, found: Option<&Found<'_>>) -> bool {
+    fn matches(&self, response: &ApiResponse, found: Option<&Found<'_>>) -> bool {
         let rule = &self.rule;
         let is_value = |value: &str| rule.values.iter().any(|known| known == value);
-        rule.status.0.contains(&reply.status)
+        rule.status.0.contains(&response.status)
             && self.slot.is_none_or(|slot| {
                 found
                     .and_then(|found| found.get(slot))
                     .is_some_and(|value| is_value(&value))
             })
             && rule.header.as_ref().is_none_or(|name| {
-                reply
+                response
                     .headers
                     .get(name)
                     .is_some_and(|value| is_value(value.trim()))
@@ -119,7 +119,7 @@ impl Rule {
             && rule
                 .text
                 .as_ref()
-                .is_none_or(|text| contains(&reply.body, text))
+                .is_none_or(|text| contains(&response.body, text))
     }
 }
 
@@ -160,8 +160,8 @@ fn contains(body: &[u8], text: &str) -> bool {
 }
 
 /// The class of a status without a rule in the manifest, and advice for the operator.
-fn by_status(reply: &ApiResponse, continues: bool) -> (FailureClass, Option<String>) {
-    let advice = match reply.status {
+fn by_status(response: &ApiResponse, continues: bool) -> (FailureClass, Option<String>) {
+    let advice = match response.status {
         429 => return (FailureClass::Rate, None),
         408 | 500..=599 => return (FailureClass::Outage, None),
         // The same parameters worked for the first page, so the vendor rejects the token. Class

@@ -1,5 +1,5 @@
 use super::*;
-use crate::connector::testing::{connector, hour, now, reply};
+use crate::connector::testing::{connector, hour, now, response};
 
 fn judged(
     status: u16,
@@ -8,7 +8,7 @@ fn judged(
     body: &'static str,
 ) -> Failure {
     connector("", "")
-        .page_of(hour(), token, &reply(status, headers, body), now())
+        .page_of(hour(), token, &response(status, headers, body), now())
         .unwrap_err()
 }
 
@@ -102,7 +102,7 @@ errors:
 
 fn by_rule(status: u16, headers: &[(&str, &str)], body: &'static str) -> Failure {
     connector("errors", RULES)
-        .page_of(hour(), None, &reply(status, headers, body), now())
+        .page_of(hour(), None, &response(status, headers, body), now())
         .unwrap_err()
 }
 
@@ -135,7 +135,7 @@ fn first_matching_rule_wins() {
 
 #[test]
 fn unmatched_success_is_a_page() {
-    let good = reply(200, &[], r#"{"error":{"code":0},"items":[1]}"#);
+    let good = response(200, &[], r#"{"error":{"code":0},"items":[1]}"#);
     let page = connector("errors", RULES)
         .page_of(hour(), None, &good, now())
         .unwrap();
@@ -150,7 +150,7 @@ fn vendor_message_is_one_short_masked_line() {
     );
     let sample = connector("errors", RULES);
     let failure = sample
-        .page_of(hour(), Some("t0ken"), &reply(500, &[], long), now())
+        .page_of(hour(), Some("t0ken"), &response(500, &[], long), now())
         .unwrap_err();
     assert!(
         failure

@@ -30,15 +30,15 @@ impl Connector {
     pub fn read(
         &self,
         request: &PageRequest,
-        reply: &ApiResponse,
+        response: &ApiResponse,
         now: Timestamp,
     ) -> Result<Page, Failure> {
-        let served_at = wait::served_at(&reply.headers);
-        let page = self.page(request, reply, served_at.unwrap_or(now));
+        let served_at = wait::served_at(&response.headers);
+        let page = self.page(request, response, served_at.unwrap_or(now));
         match page {
             Ok(page) => Ok(Page {
                 served_at,
-                unreadable_date: wait::unreadable_date(&reply.headers),
+                unreadable_date: wait::unreadable_date(&response.headers),
                 ..page
             }),
             Err(failure) => Err(Failure {
@@ -51,21 +51,21 @@ impl Connector {
     fn page(
         &self,
         request: &PageRequest,
-        reply: &ApiResponse,
+        response: &ApiResponse,
         now: Timestamp,
     ) -> Result<Page, Failure> {
         let (span, token) = (request.span, request.token.as_deref());
         let unusable = |problem: &str| {
             let message = format!(
                 "{} answered {} with a body that {problem}",
-                self.name, reply.status
+                self.name, response.status
             );
-            Failure::new(FailureClass::Page, message).with_status(reply.status)
+            Failure::new(FailureClass::Page, message).with_status(response.status)
         };
-        let body = text(&reply.body);
+        let body = text(&response.body);
         let found = body.map(|body| self.records.body.read(body));
         let json = found.as_ref().and_then(|found| found.as_ref().ok());
-        if let Some(failure) = self.judge(token, reply, json, now) {
+        if let Some(failure) = self.judge(token, response, json, now) {
             return Err(failure);
         }
         let found = found
@@ -79,25 +79,25 @@ impl Connector {
             url: &request.http.url,
             origin: &self.origin,
         };
-        let next = self.paging.follow(asked, reply, &found, count)?;
+        let next = self.paging.follow(asked, response, &found, count)?;
         let first = raws.map(Elements::first).unwrap_or_default();
-        let (piece, last) = self.piece(&reply.body, first, span, None);
+        let (piece, last) = self.piece(&response.body, first, span, None);
         let text = body.unwrap_or_default().as_bytes();
         let rest = raws.and_then(|raws| raws.rest(text));
         Ok(Page {
             records: piece.records,
             rest: rest.map(|rest| Rest {
-                text: reply.body.slice_ref(rest),
+                text: response.body.slice_ref(rest),
                 span,
                 last,
             }),
             next,
             served_at: None,
             unreadable_date: None,
-            body_bytes: u64::try_from(reply.body.len()).unwrap_or(u64::MAX),
+            body_bytes: u64::try_from(response.body.len()).unwrap_or(u64::MAX),
             trimmed: piece.trimmed,
             in_order: piece.in_order,
-            quota: self.quota(reply, now),
+            quota: self.quota(response, now),
         })
     }
 }

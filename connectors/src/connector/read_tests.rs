@@ -1,9 +1,9 @@
 use super::*;
 use crate::connector::AdvertisedQuota;
-use crate::connector::testing::{built_in, connector, hour, now, reply, span};
+use crate::connector::testing::{built_in, connector, hour, now, response, span};
 
 fn read(connector: &Connector, token: Option<&str>, body: &str) -> Result<Page, Failure> {
-    connector.page_of(hour(), token, &reply(200, &[], body.to_owned()), now())
+    connector.page_of(hour(), token, &response(200, &[], body.to_owned()), now())
 }
 
 fn class(result: Result<Page, Failure>) -> FailureClass {
@@ -27,7 +27,7 @@ fn unusable_body_is_page_failure() {
             "{body}"
         );
     }
-    let latin = reply(200, &[], b"{\"items\":[\"\xE9\"]}".to_vec());
+    let latin = response(200, &[], b"{\"items\":[\"\xE9\"]}".to_vec());
     assert_eq!(
         class(sample.page_of(hour(), None, &latin, now())),
         FailureClass::Page
@@ -99,7 +99,7 @@ fn byte_order_mark_is_skipped() {
 fn records_are_slices_of_body() {
     let body = Bytes::from_static(br#"{"items":[{"id":"a"},{"id":"b"}]}"#);
     let page = connector("", "")
-        .page_of(hour(), None, &reply(200, &[], body.clone()), now())
+        .page_of(hour(), None, &response(200, &[], body.clone()), now())
         .unwrap();
     for record in &page.records {
         let range = body.as_ptr_range();
@@ -223,7 +223,7 @@ fn vendor_clock_and_quota_come_from_headers() {
         ("X-Rate-Limit-Reset", "1767312030"),
     ];
     let page = okta
-        .page_of(hour(), None, &reply(200, &headers, "[]"), now())
+        .page_of(hour(), None, &response(200, &headers, "[]"), now())
         .unwrap();
     assert_eq!(
         page.served_at.unwrap().to_string(),
@@ -237,7 +237,7 @@ fn vendor_clock_and_quota_come_from_headers() {
         })
     );
     let page = okta
-        .page_of(hour(), None, &reply(200, &[("Date", "x")], "[]"), now())
+        .page_of(hour(), None, &response(200, &[("Date", "x")], "[]"), now())
         .unwrap();
     assert_eq!((page.served_at, page.quota), (None, None));
 }
@@ -247,7 +247,7 @@ fn age_header_adds_to_vendor_date() {
     let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
     let served_at = |age: &str| {
         let headers = [("Date", "Fri, 02 Jan 2026 00:00:01 GMT"), ("Age", age)];
-        let page = okta.page_of(hour(), None, &reply(200, &headers, "[]"), now());
+        let page = okta.page_of(hour(), None, &response(200, &headers, "[]"), now());
         page.unwrap().served_at.unwrap().to_string()
     };
     assert_eq!(served_at("90"), "2026-01-02T00:01:31.000Z");
@@ -269,10 +269,10 @@ fn waits_count_from_vendor_date() {
             ("X-Rate-Limit-Remaining", "7"),
             ("X-Rate-Limit-Reset", "1767312030"),
         ];
-        let page = okta.page_of(hour(), None, &reply(200, &quota, "[]"), now);
+        let page = okta.page_of(hour(), None, &response(200, &quota, "[]"), now);
         assert_eq!(page.unwrap().quota.unwrap().reset_ms, Some(30_000));
         let asked = [date, ("Retry-After", until)];
-        let failure = okta.page_of(hour(), None, &reply(429, &asked, "{}"), now);
+        let failure = okta.page_of(hour(), None, &response(429, &asked, "{}"), now);
         let failure = failure.unwrap_err();
         assert_eq!(failure.wait_ms, Some(40_000), "{off_ms}");
         let served_at = failure.served_at.unwrap().to_string();
@@ -289,7 +289,7 @@ fn adjacent_window_records_are_trimmed_and_counted() {
     let body =
         r#"{"items":[{"at":997},{"at":999},{"at":1000},{"at":1999},{"at":2000},{"at":"?"}]}"#;
     let page = sample
-        .page_of(span, None, &reply(200, &[], body), now())
+        .page_of(span, None, &response(200, &[], body), now())
         .unwrap();
     assert_eq!((page.records.len(), page.trimmed), (4, 2));
 }

@@ -41,19 +41,23 @@ pub(crate) fn now() -> Timestamp {
 }
 
 impl Connector {
-    /// The page in `reply`, the response to the request for `span` and `token`.
+    /// The page in `response`, the response to the request for `span` and `token`.
     pub(crate) fn page_of(
         &self,
         span: Span,
         token: Option<&str>,
-        reply: &ApiResponse,
+        response: &ApiResponse,
         now: Timestamp,
     ) -> Result<Page, Failure> {
-        self.read(&self.request(span, token)?, reply, now)
+        self.read(&self.request(span, token)?, response, now)
     }
 }
 
-pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> ApiResponse {
+pub(crate) fn response(
+    status: u16,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> ApiResponse {
     ApiResponse {
         status,
         headers: headers.iter().copied().collect(),

@@ -4,7 +4,7 @@
 use windlass_core::Timestamp;
 use windlass_core::retry::FailureClass;
 
-use super::testing::{built_in, fixture, hour, now, reply, span};
+use super::testing::{built_in, fixture, hour, now, response, span};
 use super::{Connector, Page};
 use crate::exchange::Failure;
 
@@ -13,9 +13,9 @@ fn url(connector: &Connector, token: Option<&str>) -> String {
 }
 
 fn page(connector: &Connector, token: Option<&str>, path: &str) -> Page {
-    let reply = reply(200, &[], fixture(path));
+    let response = response(200, &[], fixture(path));
     connector
-        .page_of(hour(), token, &reply, now())
+        .page_of(hour(), token, &response, now())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -27,7 +27,12 @@ fn failure(
     path: &str,
 ) -> Failure {
     connector
-        .page_of(hour(), token, &reply(status, headers, fixture(path)), now())
+        .page_of(
+            hour(),
+            token,
+            &response(status, headers, fixture(path)),
+            now(),
+        )
         .unwrap_err()
 }
 
@@ -123,8 +128,8 @@ fn okta_system_log_follows_links() {
             r#"<https://example.okta.com/api/v1/logs?limit=1000&after=1767_1>; rel="next""#,
         ),
     ];
-    let reply = reply(200, &headers, fixture("okta_system_log/page1.json"));
-    let first = okta.page_of(hour(), None, &reply, now()).unwrap();
+    let response = response(200, &headers, fixture("okta_system_log/page1.json"));
+    let first = okta.page_of(hour(), None, &response, now()).unwrap();
     assert_eq!(
         ids(&first),
         [
@@ -178,12 +183,12 @@ fn github_audit_log_queries_by_phrase() {
     insta::assert_snapshot!(url(&github, None), @"https://api.github.com/orgs/example/audit-log?include=all&order=asc&per_page=100&phrase=created%3A%3E%3D2025-12-31T23%3A59%3A59Z%20created%3A%3C%3D2026-01-01T01%3A00%3A01Z");
     let link =
         r#"<https://api.github.com/organizations/1/audit-log?after=MS4x&per_page=100>; rel="next""#;
-    let reply = reply(
+    let response = response(
         200,
         &[("Link", link)],
         fixture("github_audit_log/page1.json"),
     );
-    let first = github.page_of(hour(), None, &reply, now()).unwrap();
+    let first = github.page_of(hour(), None, &response, now()).unwrap();
     assert_eq!(ids(&first), ["made-up-doc-1", "made-up-doc-2"]);
     assert_eq!(
         times(&first),
@@ -192,7 +197,7 @@ fn github_audit_log_queries_by_phrase() {
     let token = first.next.token().unwrap().to_owned();
     assert!(url(&github, Some(&token)).starts_with("https://api.github.com/organizations/1/"));
     let late = span("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z");
-    let last = super::testing::reply(200, &[], fixture("github_audit_log/page2.json"));
+    let last = super::testing::response(200, &[], fixture("github_audit_log/page2.json"));
     let last = github.page_of(late, Some(&token), &last, now()).unwrap();
     assert_eq!(
         (last.records.len(), last.trimmed, last.next.token()),
@@ -312,12 +317,12 @@ fn github_advisories_queries_by_range() {
     let github = built_in("github_advisories", &[]);
     insta::assert_snapshot!(url(&github, None), @"https://api.github.com/advisories?direction=asc&per_page=100&sort=updated&type=reviewed&updated=2025-12-31T23%3A59%3A59Z..2026-01-01T01%3A00%3A01Z");
     let link = r#"<https://api.github.com/advisories?after=Y3Vyc29y&per_page=100>; rel="next""#;
-    let reply = reply(
+    let response = response(
         200,
         &[("link", link)],
         fixture("github_advisories/page1.json"),
     );
-    let first = github.page_of(hour(), None, &reply, now()).unwrap();
+    let first = github.page_of(hour(), None, &response, now()).unwrap();
     assert_eq!(
         ids(&first),
         [

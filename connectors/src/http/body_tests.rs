@@ -52,17 +52,17 @@ fn compressed(encoding: &str, body: Vec<u8>) -> ResponseTemplate {
 #[tokio::test]
 async fn compressed_body_arrives_decompressed() {
     let server = server(compressed("zstd", zstd_bomb(8))).await;
-    let reply = transport().send(&get(&server.uri())).await.unwrap();
-    assert_eq!(reply.body.len(), MEBIBYTE);
-    assert!(reply.body.iter().all(|byte| *byte == b'a'));
+    let response = transport().send(&get(&server.uri())).await.unwrap();
+    assert_eq!(response.body.len(), MEBIBYTE);
+    assert!(response.body.iter().all(|byte| *byte == b'a'));
 }
 
 #[tokio::test]
 async fn decompression_stops_past_body_cap() {
     let blocks = limits::BODY_BYTES_MAX / (128 * 1024);
     let fits = server(compressed("zstd", zstd_bomb(blocks))).await;
-    let reply = transport().send(&get(&fits.uri())).await.unwrap();
-    assert_eq!(reply.body.len(), limits::BODY_BYTES_MAX);
+    let response = transport().send(&get(&fits.uri())).await.unwrap();
+    assert_eq!(response.body.len(), limits::BODY_BYTES_MAX);
 
     let bomb = server(compressed("zstd", zstd_bomb(blocks * 16))).await;
     let error = transport().send(&get(&bomb.uri())).await.unwrap_err();
@@ -96,11 +96,14 @@ async fn decompression_yields_every_mebibyte() {
     let request = get(&bomb.uri());
     let mut send = pin!(transport.send(&request));
     let mut polls = 0;
-    let reply = poll_fn(|context| {
+    let response = poll_fn(|context| {
         polls += 1;
         send.as_mut().poll(context)
     });
-    assert!(matches!(reply.await, Err(TransportError::TooLarge { .. })));
+    assert!(matches!(
+        response.await,
+        Err(TransportError::TooLarge { .. })
+    ));
     assert!(polls >= 16, "the whole body was read in {polls} steps");
 }
 
@@ -119,8 +122,8 @@ async fn oversized_content_length_is_not_read() {
 #[tokio::test]
 async fn unsupported_content_encoding_is_named() {
     for encoding in ["deflate", "gzip, compress", "gzip, gzip, br"] {
-        let reply = ResponseTemplate::new(200).set_body_string("[]");
-        let server = server(reply.insert_header("content-encoding", encoding)).await;
+        let response = ResponseTemplate::new(200).set_body_string("[]");
+        let server = server(response.insert_header("content-encoding", encoding)).await;
         let error = transport().send(&get(&server.uri())).await.unwrap_err();
         assert!(matches!(error, TransportError::Undecodable(_)), "{error:?}");
         assert!(
@@ -136,8 +139,8 @@ async fn unsupported_content_encoding_is_named() {
 #[tokio::test]
 async fn empty_body_may_declare_an_encoding() {
     let server = server(compressed("gzip", Vec::new())).await;
-    let reply = transport().send(&get(&server.uri())).await.unwrap();
-    assert!(reply.body.is_empty());
+    let response = transport().send(&get(&server.uri())).await.unwrap();
+    assert!(response.body.is_empty());
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ async fn redirect_target_gets_no_request() {
     let other = server(ResponseTemplate::new(200)).await;
     for status in [301, 302, 307, 308] {
         let location = format!("{}/x?key=s3cret", other.uri());
-        let reply = ResponseTemplate::new(status).insert_header("location", location.as_str());
-        let first = server(reply).await;
+        let response = ResponseTemplate::new(status).insert_header("location", location.as_str());
+        let first = server(response).await;
         let error = transport().send(&get(&first.uri())).await.unwrap_err();
         let to = Some("127.0.0.1".to_owned());
         assert_eq!(error, TransportError::Redirect { status, to });
@@ -24,8 +24,9 @@ async fn redirect_target_gets_no_request() {
 
 #[tokio::test]
 async fn redirect_host_with_page_token_is_not_named() {
-    let reply = ResponseTemplate::new(302).insert_header("location", "https://t0ken123.evil.test/");
-    let server = server(reply).await;
+    let response =
+        ResponseTemplate::new(302).insert_header("location", "https://t0ken123.evil.test/");
+    let server = server(response).await;
     let request = get(&format!("{}/?pageToken=T0ken123", server.uri()));
     let error = transport().send(&request).await.unwrap_err();
     let redirect = TransportError::Redirect {

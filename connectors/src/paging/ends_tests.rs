@@ -4,7 +4,7 @@ use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
 use crate::connector::Connector;
-use crate::connector::testing::{connector, hour, now, reply};
+use crate::connector::testing::{connector, hour, now, response};
 use crate::paging::Next;
 
 /// Marker for the last page in place of the next token.
@@ -13,7 +13,7 @@ const END: &str = "the end";
 type Read = Result<String, FailureClass>;
 
 fn next(connector: &Connector, token: Option<&str>, body: &str) -> Read {
-    let page = connector.page_of(hour(), token, &reply(200, &[], body.to_owned()), now());
+    let page = connector.page_of(hour(), token, &response(200, &[], body.to_owned()), now());
     page.map(|page| page.next.token().unwrap_or(END).to_owned())
         .map_err(|failure| failure.class)
 }
@@ -107,7 +107,7 @@ fn every_end_states_evidence() {
         let page = connector("page", &page).page_of(
             hour(),
             token,
-            &reply(200, &[], body.to_owned()),
+            &response(200, &[], body.to_owned()),
             now(),
         );
         match page.unwrap().next {

@@ -4,7 +4,7 @@
 use windlass_core::retry::FailureClass;
 
 use crate::connector::Connector;
-use crate::connector::testing::{connector, hour, now, reply, sample};
+use crate::connector::testing::{connector, hour, now, response, sample};
 use crate::exchange::Failure;
 use crate::manifest::Manifest;
 use crate::paging::{End, Next};
@@ -23,7 +23,7 @@ fn body(pages: &str, records: usize) -> String {
 }
 
 fn next(connector: &Connector, token: Option<&str>, body: String) -> Result<Next, Failure> {
-    let page = connector.page_of(hour(), token, &reply(200, &[], body), now());
+    let page = connector.page_of(hour(), token, &response(200, &[], body), now());
     page.map(|page| page.next)
 }
 
@@ -129,7 +129,7 @@ fn page_numbers_read_every_record_once() {
         let records: Vec<_> = ids.map(|id| format!(r#"{{"id":{id}}}"#)).collect();
         let body = format!(r#"{{"items":[{}]}}"#, records.join(","));
         let page = sample
-            .read(&request, &reply(200, &[], body), now())
+            .read(&request, &response(200, &[], body), now())
             .unwrap();
         read.extend(page.records.into_iter().filter_map(|record| record.id));
         match page.next {

@@ -1,13 +1,13 @@
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
-use crate::connector::testing::{built_in, connector, hour, now, reply};
+use crate::connector::testing::{built_in, connector, hour, now, response};
 use crate::connector::{Connector, Page};
 use crate::exchange::Failure;
 use crate::paging::{End, Next};
 
 fn read(connector: &Connector, token: Option<&str>, body: &str) -> Result<Page, Failure> {
-    connector.page_of(hour(), token, &reply(200, &[], body.to_owned()), now())
+    connector.page_of(hour(), token, &response(200, &[], body.to_owned()), now())
 }
 
 fn class(result: Result<Page, Failure>) -> FailureClass {

@@ -83,19 +83,19 @@ impl Aws {
     pub(super) async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         match reference {
             SecretRef::SecretsManager(stored) => {
-                let reply = self.secrets_manager.get_secret_value();
-                let reply = reply.secret_id(stored.name()).send().await;
-                let reply = reply.map_err(|error| self.explain(reference, stored, &error))?;
+                let response = self.secrets_manager.get_secret_value();
+                let response = response.secret_id(stored.name()).send().await;
+                let response = response.map_err(|error| self.explain(reference, stored, &error))?;
                 // A secret without text is binary.
-                let text = reply.secret_string();
+                let text = response.secret_string();
                 let text = text.ok_or_else(|| SecretError::NotText(reference.clone()))?;
                 reference.accept(text)
             }
             SecretRef::Ssm(stored) => {
-                let reply = self.ssm.get_parameter().name(stored.name());
-                let reply = reply.with_decryption(true).send().await;
-                let reply = reply.map_err(|error| self.explain(reference, stored, &error))?;
-                let text = reply.parameter().and_then(|parameter| parameter.value());
+                let response = self.ssm.get_parameter().name(stored.name());
+                let response = response.with_decryption(true).send().await;
+                let response = response.map_err(|error| self.explain(reference, stored, &error))?;
+                let text = response.parameter().and_then(|parameter| parameter.value());
                 reference.accept(text.unwrap_or_default())
             }
             SecretRef::Env(_) | SecretRef::File(_) => reference.resolve(),

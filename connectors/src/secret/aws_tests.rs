@@ -20,9 +20,9 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_ms(0)))
 }
 
-/// The error of a fetch of `reference` when every request receives `reply`.
-async fn failure(reference: &str, reply: ResponseTemplate) -> SecretError {
-    let aws = FakeAws::answering(move |_, _| reply.clone()).await;
+/// The error of a fetch of `reference` when every request receives `response`.
+async fn failure(reference: &str, response: ResponseTemplate) -> SecretError {
+    let aws = FakeAws::returning(move |_, _| response.clone()).await;
     let fetched = aws.vault(&clock()).fetch(&reference.parse().unwrap()).await;
     let error = fetched.unwrap_err();
     assert_eq!(aws.reads().await, 1);
@@ -105,7 +105,7 @@ async fn invalid_process_credentials_block_no_source() {
 
 #[tokio::test]
 async fn missing_credentials_send_nothing_and_block_nothing() {
-    let aws = FakeAws::answering(|_, _| secret("x")).await;
+    let aws = FakeAws::returning(|_, _| secret("x")).await;
     let config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version_latest()
         .region(Region::new("eu-west-1"))
@@ -192,22 +192,22 @@ async fn unusable_secret_value_is_rejected_unquoted() {
     assert!(matches!(error, SecretError::NotText(_)), "{error:?}");
 
     let long = "x".repeat(usize::try_from(limits::FILE_BYTES_MAX).unwrap() + 1);
-    let replies = |text: &str| [secret(text), parameter(text)];
-    for (reference, reply) in BOTH.into_iter().zip(replies(&long)) {
-        let error = failure(reference, reply).await;
+    let responses = |text: &str| [secret(text), parameter(text)];
+    for (reference, response) in BOTH.into_iter().zip(responses(&long)) {
+        let error = failure(reference, response).await;
         assert!(matches!(error, SecretError::TooLarge(_)), "{error:?}");
     }
-    for (reference, reply) in BOTH.into_iter().zip(replies("\n")) {
-        let error = failure(reference, reply).await;
+    for (reference, response) in BOTH.into_iter().zip(responses("\n")) {
+        let error = failure(reference, response).await;
         assert!(matches!(error, SecretError::Empty(_)), "{error:?}");
     }
-    for (reference, reply) in BOTH.into_iter().zip(replies(CANARY)) {
-        let error = failure(reference, reply).await;
+    for (reference, response) in BOTH.into_iter().zip(responses(CANARY)) {
+        let error = failure(reference, response).await;
         assert!(matches!(error, SecretError::NotJson(_)), "{error:?}");
     }
     let other = format!(r#"{{"other":"{CANARY}"}}"#);
-    for (reference, reply) in BOTH.into_iter().zip(replies(&other)) {
-        let error = failure(reference, reply).await;
+    for (reference, response) in BOTH.into_iter().zip(responses(&other)) {
+        let error = failure(reference, response).await;
         assert!(matches!(error, SecretError::NoField(_)), "{error:?}");
     }
 }

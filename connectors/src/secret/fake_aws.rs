@@ -43,15 +43,18 @@ pub(super) fn parameter(text: &str) -> ResponseTemplate {
 
 impl FakeAws {
     /// A server that responds to each action and body with the result of `script`.
-    pub(super) async fn answering(
+    pub(super) async fn returning(
         script: impl Fn(&str, &Value) -> ResponseTemplate + Send + Sync + 'static,
     ) -> Self {
         let server = MockServer::start().await;
-        let reply = move |request: &Request| {
+        let response = move |request: &Request| {
             let (action, body) = asked(request);
             script(&action, &body)
         };
-        Mock::given(any()).respond_with(reply).mount(&server).await;
+        Mock::given(any())
+            .respond_with(response)
+            .mount(&server)
+            .await;
         Self { server }
     }
 

@@ -26,7 +26,7 @@ async fn fetched(vault: &Vault, text: &str) -> String {
 /// Secrets that contain the number of the read.
 async fn counting() -> FakeAws {
     let count = AtomicUsize::new(0);
-    FakeAws::answering(move |_, _| {
+    FakeAws::returning(move |_, _| {
         let number = count.fetch_add(1, Ordering::SeqCst) + 1;
         secret(&format!("value-{number}"))
     })
@@ -35,7 +35,7 @@ async fn counting() -> FakeAws {
 
 #[tokio::test]
 async fn stores_return_decrypted_secrets_by_name() {
-    let aws = FakeAws::answering(|action, _| match action {
+    let aws = FakeAws::returning(|action, _| match action {
         "GetSecretValue" => secret("from the manager\n"),
         _ => parameter("from the store"),
     })
@@ -58,7 +58,7 @@ async fn stores_return_decrypted_secrets_by_name() {
 
 #[tokio::test]
 async fn fields_of_one_bundle_share_one_read() {
-    let aws = FakeAws::answering(|_, _| secret(r#"{"okta":"o","slack":"s"}"#)).await;
+    let aws = FakeAws::returning(|_, _| secret(r#"{"okta":"o","slack":"s"}"#)).await;
     let vault = aws.vault(&clock());
     assert_eq!(fetched(&vault, "secretsmanager:acme#okta").await, "o");
     assert_eq!(fetched(&vault, "secretsmanager:acme#slack").await, "s");
@@ -117,7 +117,7 @@ async fn concurrent_fetches_share_read_per_name() {
 #[tokio::test]
 async fn missing_field_bypasses_cache() {
     let count = AtomicUsize::new(0);
-    let aws = FakeAws::answering(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
+    let aws = FakeAws::returning(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
         0 => secret(r#"{"okta":"o"}"#),
         _ => secret(r#"{"okta":"o","slack":"s"}"#),
     })
@@ -131,7 +131,7 @@ async fn missing_field_bypasses_cache() {
 #[tokio::test]
 async fn failed_read_leaves_cache_unchanged() {
     let count = AtomicUsize::new(0);
-    let aws = FakeAws::answering(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
+    let aws = FakeAws::returning(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
         1 | 2 => error(503, "ServiceUnavailable", ""),
         _ => secret("value"),
     })
@@ -168,7 +168,7 @@ async fn full_cache_evicts_oldest_secret() {
 
 #[tokio::test]
 async fn debug_output_holds_no_secret() {
-    let aws = FakeAws::answering(|_, _| secret("canary-5f1e9c02")).await;
+    let aws = FakeAws::returning(|_, _| secret("canary-5f1e9c02")).await;
     let vault = aws.vault(&clock());
     fetched(&vault, "secretsmanager:a").await;
     let source = VaultSecret::new(vault, reference("secretsmanager:a"));

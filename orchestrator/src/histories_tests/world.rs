@@ -140,7 +140,7 @@ impl World {
             TickRun::Deaf(every) => {
                 let deaf = FailingStore::new(store.clone(), move |operation, call| {
                     if operation.is_write() && call % every == 0 {
-                        Fault::LoseReply
+                        Fault::LoseResponse
                     } else {
                         Fault::None
                     }

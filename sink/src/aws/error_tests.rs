@@ -13,9 +13,9 @@ const ROLE: &str = "arn:aws:iam::210987654321:role/audit-writer";
 
 /// The error of a write when every call `to` a service returns this response; with a reject in the
 /// page for S3.
-async fn answered(to: To, status: u16, code: &'static str, message: &'static str) -> SinkError {
+async fn error_of(to: To, status: u16, code: &'static str, message: &'static str) -> SinkError {
     let fake = FakeAws::start();
-    let always = Fault::Answer(status, code, message);
+    let always = Fault::Response(status, code, message);
     fake.fail(to, vec![always; 100]);
     let destination = if to == To::Kinesis {
         kinesis()
@@ -73,13 +73,13 @@ fn denied(error: SinkError) -> String {
 
 #[tokio::test]
 async fn missing_stream_is_named_with_region() {
-    let error = answered(To::Firehose, 400, "ResourceNotFoundException", "not found").await;
+    let error = error_of(To::Firehose, 400, "ResourceNotFoundException", "not found").await;
     assert_eq!(
         denied(error),
         "Firehose stream `audit` does not exist in eu-west-1 (ResourceNotFoundException); create \
          it, or correct the sink's stream and region"
     );
-    let error = answered(To::Kinesis, 400, "ResourceNotFoundException", "").await;
+    let error = error_of(To::Kinesis, 400, "ResourceNotFoundException", "").await;
     let problem = denied(error);
     assert!(
         problem.starts_with("Kinesis stream `audit` does not exist in eu-west-1"),
@@ -110,7 +110,7 @@ async fn denied_access_names_action_and_stream() {
         ),
     ] {
         let status = if to == To::S3 { 403 } else { 400 };
-        let problem = denied(answered(to, status, code, "User: x is not authorized").await);
+        let problem = denied(error_of(to, status, code, "User: x is not authorized").await);
         let expected = format!(
             "access denied ({code}): the credentials in use may not call {action} on {stream}"
         );
@@ -133,7 +133,7 @@ async fn unusable_kms_key_is_denied() {
         (To::Kinesis, "KMSOptInRequired"),
         (To::S3, "KMS.DisabledException"),
     ] {
-        let problem = denied(answered(to, 400, code, "").await);
+        let problem = denied(error_of(to, 400, code, "").await);
         assert!(problem.starts_with("the KMS key of "), "{problem}");
         assert!(problem.contains(code), "{problem}");
     }
@@ -151,7 +151,7 @@ async fn bad_credentials_are_denied_without_quoting_response() {
         (To::S3, "RequestTimeTooSkewed"),
     ] {
         let status = if to == To::S3 { 403 } else { 400 };
-        let problem = denied(answered(to, status, code, "Credential=AKID, Signature=abc").await);
+        let problem = denied(error_of(to, status, code, "Credential=AKID, Signature=abc").await);
         assert!(problem.contains(&format!("({code})")), "{problem}");
         assert!(problem.ends_with("renew the credentials"), "{problem}");
         assert!(!problem.contains("Signature="), "{problem}");
@@ -165,7 +165,7 @@ async fn rejected_argument_keeps_service_message() {
         (To::Firehose, "InvalidSourceException"),
         (To::Kinesis, "ValidationException"),
     ] {
-        let problem = refused(answered(to, 400, code, "the source is a Kinesis stream").await);
+        let problem = refused(error_of(to, 400, code, "the source is a Kinesis stream").await);
         let expected =
             format!("returned HTTP 400 {code}; AWS message: the source is a Kinesis stream");
         assert!(problem.ends_with(&expected), "{problem}");
@@ -174,13 +174,13 @@ async fn rejected_argument_keeps_service_message() {
 
 #[tokio::test]
 async fn missing_or_misplaced_bucket_is_named() {
-    let problem = denied(answered(To::S3, 404, "NoSuchBucket", "").await);
+    let problem = denied(error_of(To::S3, 404, "NoSuchBucket", "").await);
     assert!(
         problem.starts_with("bucket `audit-lake` for rejects does not exist"),
         "{problem}"
     );
     for code in ["PermanentRedirect", "AuthorizationHeaderMalformed"] {
-        let problem = refused(answered(To::S3, 400, code, "").await);
+        let problem = refused(error_of(To::S3, 400, code, "").await);
         let expected = "bucket `audit-lake` for rejects is not in eu-west-1";
         assert!(problem.starts_with(expected), "{problem}");
     }
@@ -189,7 +189,7 @@ async fn missing_or_misplaced_bucket_is_named() {
 #[tokio::test]
 async fn long_service_message_is_shortened() {
     let long: &'static str = Box::leak("long ".repeat(1_000).into_boxed_str());
-    let problem = refused(answered(To::Firehose, 400, "InvalidArgumentException", long).await);
+    let problem = refused(error_of(To::Firehose, 400, "InvalidArgumentException", long).await);
     assert!(problem.len() < 500, "{problem}");
 }
 
@@ -344,8 +344,8 @@ async fn assumed_role_writes_stream_and_rejects() {
 
 #[tokio::test]
 async fn unassumable_role_is_denied() {
-    let not_allowed = Fault::Answer(403, "AccessDenied", "User: x may not assume it");
-    let expired = Fault::Answer(403, "ExpiredToken", "expired");
+    let not_allowed = Fault::Response(403, "AccessDenied", "User: x may not assume it");
+    let expired = Fault::Response(403, "ExpiredToken", "expired");
     for (fault, expected) in [
         (
             not_allowed,
@@ -362,7 +362,7 @@ async fn unassumable_role_is_denied() {
         let problem = denied(error);
         assert!(problem.starts_with(expected), "{problem}");
     }
-    let invalid = Fault::Answer(400, "ValidationError", "bad arn");
+    let invalid = Fault::Response(400, "ValidationError", "bad arn");
     let problem = refused(assuming(invalid).await);
     let expected = "arn:aws:iam::210987654321:role/audit-writer cannot be assumed \
                     (ValidationError); AWS message: bad arn";
@@ -383,7 +383,10 @@ async fn assuming(fault: Fault) -> SinkError {
 #[tokio::test]
 async fn transient_assume_role_failure_is_retried() {
     let fake = FakeAws::start();
-    fake.fail(To::Sts, [Fault::Answer(400, "Throttling", "Rate exceeded")]);
+    fake.fail(
+        To::Sts,
+        [Fault::Response(400, "Throttling", "Rate exceeded")],
+    );
     let sdk = loaded(&fake).await.into_builder();
     // The SDK's own retries would wait in real time.
     let sdk = sdk.retry_config(aws_config::retry::RetryConfig::disabled());

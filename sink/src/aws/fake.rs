@@ -38,7 +38,7 @@ pub(super) enum To {
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
     /// The response has this status, code and message.
-    Answer(u16, &'static str, &'static str),
+    Response(u16, &'static str, &'static str),
     /// The connection closes; `applied` is true if the request was carried out before.
     Hangup { applied: bool },
     /// The request is carried out, and no response arrives.
@@ -46,7 +46,7 @@ pub(super) enum Fault {
     /// The request succeeds, except for the entries with these numbers.
     Entries(Vec<usize>),
     /// The request is carried out, and the response lacks its last entry.
-    ShortAnswer,
+    ShortResponse,
     /// Nothing is carried out, and the response counts one failure without naming the entry.
     Uncounted,
 }

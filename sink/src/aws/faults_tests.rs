@@ -66,13 +66,13 @@ async fn throttled_call_is_retried_without_duplicates() {
         fake.fail(
             to,
             [
-                Fault::Answer(400, "ServiceUnavailableException", "Slow down."),
-                Fault::Answer(400, "LimitExceededException", ""),
-                Fault::Answer(400, "ProvisionedThroughputExceededException", ""),
-                Fault::Answer(400, "KMSThrottlingException", ""),
-                Fault::Answer(400, "ThrottlingException", ""),
-                Fault::Answer(500, "InternalFailure", ""),
-                Fault::Answer(503, "", ""),
+                Fault::Response(400, "ServiceUnavailableException", "Slow down."),
+                Fault::Response(400, "LimitExceededException", ""),
+                Fault::Response(400, "ProvisionedThroughputExceededException", ""),
+                Fault::Response(400, "KMSThrottlingException", ""),
+                Fault::Response(400, "ThrottlingException", ""),
+                Fault::Response(500, "InternalFailure", ""),
+                Fault::Response(503, "", ""),
             ],
         );
         let sink = fake.sink(&destination).await;
@@ -89,7 +89,7 @@ async fn throttled_call_is_retried_without_duplicates() {
 async fn briefly_denied_call_is_signed_anew() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
-        let denied = |code| Fault::Answer(400, code, "");
+        let denied = |code| Fault::Response(400, code, "");
         fake.fail(
             to,
             [
@@ -121,7 +121,7 @@ async fn call_without_response_may_duplicate() {
             [
                 Fault::Hangup { applied: false },
                 Fault::Hangup { applied: true },
-                Fault::ShortAnswer,
+                Fault::ShortResponse,
             ],
         );
         let sink = fake.sink(&destination).await;

@@ -6,7 +6,7 @@ use aws_sdk_firehose::types::{PutRecordBatchResponseEntry, Record};
 use aws_smithy_types::Blob;
 
 use super::error::{Target, of_entry};
-use super::resend::{Answer, Answers, Entry, Put};
+use super::resend::{Entry, Put, Verdict, Verdicts};
 use crate::call::CallError;
 use crate::stream_config::StreamConfig;
 
@@ -40,7 +40,7 @@ impl Firehose {
 }
 
 impl Put for Firehose {
-    async fn put(&self, entries: &[&Entry]) -> Result<Answers, CallError> {
+    async fn put(&self, entries: &[&Entry]) -> Result<Verdicts, CallError> {
         let record = |entry: &&Entry| {
             Record::builder()
                 .data(Blob::from_maybe_shared(entry.data.clone()))
@@ -53,8 +53,8 @@ impl Put for Firehose {
         // Boxed: the future of a call is larger than everything around it.
         let output = Box::pin(call.send()).await;
         let output = output.map_err(|error| self.target.explain(&error))?;
-        Ok(Answers {
-            each: output.request_responses().iter().map(answer).collect(),
+        Ok(Verdicts {
+            each: output.request_responses().iter().map(verdict).collect(),
             failed: usize::try_from(output.failed_put_count()).unwrap_or(0),
         })
     }
@@ -65,7 +65,7 @@ impl Put for Firehose {
 }
 
 /// A record is accepted if it has an id and no error.
-fn answer(entry: &PutRecordBatchResponseEntry) -> Answer {
+fn verdict(entry: &PutRecordBatchResponseEntry) -> Verdict {
     match (entry.error_code(), entry.record_id()) {
         (Some(code), _) => Err(of_entry(code, entry.error_message())),
         (None, Some(_)) => Ok(()),
@@ -80,9 +80,9 @@ mod tests {
     #[test]
     fn record_is_accepted_only_with_id_and_no_error() {
         let entry = PutRecordBatchResponseEntry::builder;
-        assert_eq!(answer(&entry().record_id("1").build()), Ok(()));
+        assert_eq!(verdict(&entry().record_id("1").build()), Ok(()));
         let both = entry().record_id("1").error_code("InternalFailure");
-        assert_eq!(answer(&both.build()), Err("InternalFailure".to_owned()));
-        assert!(answer(&entry().build()).is_err());
+        assert_eq!(verdict(&both.build()), Err("InternalFailure".to_owned()));
+        assert!(verdict(&entry().build()).is_err());
     }
 }

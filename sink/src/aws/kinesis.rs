@@ -7,7 +7,7 @@ use aws_smithy_types::Blob;
 use windlass_core::ids::WindowId;
 
 use super::error::{Target, of_entry};
-use super::resend::{Answer, Answers, Entry, Put};
+use super::resend::{Entry, Put, Verdict, Verdicts};
 use crate::call::CallError;
 use crate::stream_config::StreamConfig;
 
@@ -61,7 +61,7 @@ impl Kinesis {
 }
 
 impl Put for PageOfKinesis<'_> {
-    async fn put(&self, entries: &[&Entry]) -> Result<Answers, CallError> {
+    async fn put(&self, entries: &[&Entry]) -> Result<Verdicts, CallError> {
         let Kinesis {
             client,
             stream,
@@ -80,8 +80,8 @@ impl Put for PageOfKinesis<'_> {
         let output = Box::pin(call.send()).await;
         let output = output.map_err(|error| target.explain(&error))?;
         let failed = output.failed_record_count().unwrap_or(0);
-        Ok(Answers {
-            each: output.records().iter().map(answer).collect(),
+        Ok(Verdicts {
+            each: output.records().iter().map(verdict).collect(),
             failed: usize::try_from(failed).unwrap_or(0),
         })
     }
@@ -92,7 +92,7 @@ impl Put for PageOfKinesis<'_> {
 }
 
 /// A record is accepted if it has a sequence number and no error.
-fn answer(entry: &PutRecordsResultEntry) -> Answer {
+fn verdict(entry: &PutRecordsResultEntry) -> Verdict {
     match (entry.error_code(), entry.sequence_number()) {
         (Some(code), _) => Err(of_entry(code, entry.error_message())),
         (None, Some(_)) => Ok(()),
@@ -107,9 +107,9 @@ mod tests {
     #[test]
     fn record_is_accepted_only_with_sequence_number() {
         let entry = PutRecordsResultEntry::builder;
-        assert_eq!(answer(&entry().sequence_number("1").build()), Ok(()));
+        assert_eq!(verdict(&entry().sequence_number("1").build()), Ok(()));
         let both = entry().sequence_number("1").error_code("InternalFailure");
-        assert_eq!(answer(&both.build()), Err("InternalFailure".to_owned()));
-        assert!(answer(&entry().build()).is_err());
+        assert_eq!(verdict(&both.build()), Err("InternalFailure".to_owned()));
+        assert!(verdict(&entry().build()).is_err());
     }
 }

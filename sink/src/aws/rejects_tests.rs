@@ -95,7 +95,7 @@ async fn unstorable_rejects_hold_back_page() {
     batch.rejects = vec![reject(1, b"x")];
     fake.fail(
         To::S3,
-        (0..99).map(|_| Fault::Answer(503, "SlowDown", "Reduce your rate")),
+        (0..99).map(|_| Fault::Response(503, "SlowDown", "Reduce your rate")),
     );
     let error = writer.write(&batch).await.unwrap_err();
     assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
@@ -112,7 +112,7 @@ async fn transient_rejects_failure_is_retried() {
     fake.fail(
         To::S3,
         [
-            Fault::Answer(500, "InternalError", ""),
+            Fault::Response(500, "InternalError", ""),
             Fault::Hangup { applied: true },
             Fault::Hangup { applied: false },
         ],

@@ -29,24 +29,24 @@ pub(super) struct Entry {
 }
 
 /// The service's verdict on one record; `Err` holds the reason of a failure.
-pub(super) type Answer = Result<(), String>;
+pub(super) type Verdict = Result<(), String>;
 
 /// The service's verdicts on all records of a call.
 #[derive(Debug)]
-pub(super) struct Answers {
+pub(super) struct Verdicts {
     /// One verdict per record, in their order.
-    pub(super) each: Vec<Answer>,
+    pub(super) each: Vec<Verdict>,
     /// Number of failed records, by the service's own count.
     pub(super) failed: usize,
 }
 
-impl Answers {
+impl Verdicts {
     /// The verdicts, if they fit a call of `entries` records.
-    fn fitting(self, entries: usize) -> Result<Vec<Answer>, CallError> {
-        let failed = self.each.iter().filter(|answer| answer.is_err()).count();
+    fn fitting(self, entries: usize) -> Result<Vec<Verdict>, CallError> {
+        let failed = self.each.iter().filter(|verdict| verdict.is_err()).count();
         if self.each.len() != entries {
-            let answers = self.each.len();
-            let problem = format!("the response to {entries} records has results for {answers}");
+            let verdicts = self.each.len();
+            let problem = format!("the response to {entries} records has results for {verdicts}");
             return Err(CallError::Again(problem));
         }
         if failed == 0 && self.failed > 0 {
@@ -62,7 +62,7 @@ impl Answers {
 /// The call of a stream service that delivers records.
 pub(super) trait Put: Sync {
     /// Puts `entries` once.
-    fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Answers, CallError>> + Send;
+    fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Verdicts, CallError>> + Send;
 
     /// The target of the records, for messages.
     fn what(&self) -> String;
@@ -106,11 +106,11 @@ pub(super) async fn put_all(
         let bytes = call.iter().map(|entry| entry.data.len()).sum();
         by.usage.called(were_put.min(call.len()));
         let put = by.uplink.in_time(allowance, bytes, by.clock, to.put(&call));
-        let answers = put.await.and_then(|answers| answers.fitting(call.len()));
+        let verdicts = put.await.and_then(|verdicts| verdicts.fitting(call.len()));
         let before = pending.len();
-        let failure = match answers {
-            Ok(answers) => {
-                let reason = settle(&mut pending, answers, by.usage);
+        let failure = match verdicts {
+            Ok(verdicts) => {
+                let reason = settle(&mut pending, verdicts, by.usage);
                 CallError::Again(format!("{}: {reason}", to.what()))
             }
             Err(refused @ CallError::Refused(_)) => return Err(refused),
@@ -144,12 +144,12 @@ pub(super) async fn put_all(
 }
 
 /// Removes accepted entries from `pending`, and returns the reason of the last failure.
-fn settle(pending: &mut Vec<&Entry>, answers: Vec<Answer>, usage: &Usage) -> String {
+fn settle(pending: &mut Vec<&Entry>, verdicts: Vec<Verdict>, usage: &Usage) -> String {
     let mut problem = String::new();
-    let mut answers = answers.into_iter();
+    let mut verdicts = verdicts.into_iter();
     // One verdict per entry of the call, which are the first ones: `fitting` has compared the
     // counts.
-    pending.retain(|entry| match answers.next() {
+    pending.retain(|entry| match verdicts.next() {
         Some(Ok(())) => {
             usage.sent(entry.lines, entry.data.len(), entry.billed_bytes);
             false

@@ -14,16 +14,16 @@ use crate::retry_limit;
 /// Responds by its script, and accepts everything after its end.
 #[derive(Default)]
 struct Scripted {
-    script: Mutex<VecDeque<Result<Answers, CallError>>>,
+    script: Mutex<VecDeque<Result<Verdicts, CallError>>>,
     puts: Mutex<Vec<Vec<usize>>>,
 }
 
 impl Put for Scripted {
-    async fn put(&self, entries: &[&Entry]) -> Result<Answers, CallError> {
+    async fn put(&self, entries: &[&Entry]) -> Result<Verdicts, CallError> {
         let numbers = entries.iter().map(|entry| entry.number).collect();
         self.puts.lock().unwrap().push(numbers);
         let next = self.script.lock().unwrap().pop_front();
-        next.unwrap_or_else(|| Ok(answers(entries.len(), &[])))
+        next.unwrap_or_else(|| Ok(verdicts(entries.len(), &[])))
     }
 
     fn what(&self) -> String {
@@ -32,16 +32,16 @@ impl Put for Scripted {
 }
 
 /// The response to `count` entries of which those numbers failed.
-fn answers(count: usize, failed: &[usize]) -> Answers {
-    let answer = |number| {
+fn verdicts(count: usize, failed: &[usize]) -> Verdicts {
+    let verdict = |number| {
         if failed.contains(&number) {
             Err(format!("entry {number} failed"))
         } else {
             Ok(())
         }
     };
-    Answers {
-        each: (0..count).map(answer).collect(),
+    Verdicts {
+        each: (0..count).map(verdict).collect(),
         failed: failed.len(),
     }
 }
@@ -59,7 +59,7 @@ fn entries(count: usize) -> Vec<Entry> {
 /// The outcome, the entry numbers of each put, and the counters.
 fn outcome(
     count: usize,
-    script: Vec<Result<Answers, CallError>>,
+    script: Vec<Result<Verdicts, CallError>>,
 ) -> (Result<(), CallError>, Vec<Vec<usize>>, UsageSnapshot) {
     let clock = ManualClock::at(Timestamp::MIN);
     outcome_at(&clock, count, script)
@@ -68,7 +68,7 @@ fn outcome(
 fn outcome_at(
     clock: &ManualClock,
     count: usize,
-    script: Vec<Result<Answers, CallError>>,
+    script: Vec<Result<Verdicts, CallError>>,
 ) -> (Result<(), CallError>, Vec<Vec<usize>>, UsageSnapshot) {
     let entropy = SeededEntropy::new(3);
     let (usage, to) = (Usage::default(), Scripted::default());
@@ -88,7 +88,7 @@ fn outcome_at(
 
 #[test]
 fn only_failed_entries_are_resent_in_order() {
-    let script = vec![Ok(answers(5, &[4, 1, 3])), Ok(answers(3, &[0, 2]))];
+    let script = vec![Ok(verdicts(5, &[4, 1, 3])), Ok(verdicts(3, &[0, 2]))];
     let (result, puts, usage) = outcome(5, script);
     assert_eq!(result, Ok(()));
     assert_eq!(puts, [vec![0, 1, 2, 3, 4], vec![1, 3, 4], vec![1, 4]]);
@@ -99,11 +99,16 @@ fn only_failed_entries_are_resent_in_order() {
 
 #[test]
 fn mismatched_response_acknowledges_nothing() {
-    let uncounted = Answers {
+    let uncounted = Verdicts {
         failed: 1,
-        ..answers(3, &[])
+        ..verdicts(3, &[])
     };
-    for misfit in [answers(2, &[]), answers(4, &[]), answers(0, &[]), uncounted] {
+    for misfit in [
+        verdicts(2, &[]),
+        verdicts(4, &[]),
+        verdicts(0, &[]),
+        uncounted,
+    ] {
         let (result, puts, usage) = outcome(3, vec![Ok(misfit)]);
         assert_eq!(result, Ok(()));
         assert_eq!(puts, [[0, 1, 2], [0, 1, 2]]);
@@ -113,9 +118,9 @@ fn mismatched_response_acknowledges_nothing() {
 
 #[test]
 fn failed_entry_outweighs_service_count() {
-    let miscounted = Answers {
+    let miscounted = Verdicts {
         failed: 0,
-        ..answers(3, &[1])
+        ..verdicts(3, &[1])
     };
     let (result, puts, _) = outcome(3, vec![Ok(miscounted)]);
     assert_eq!(result, Ok(()));
@@ -125,7 +130,7 @@ fn failed_entry_outweighs_service_count() {
 #[test]
 fn refusal_ends_resending() {
     let refused = CallError::Refused("no".to_owned());
-    let script = vec![Ok(answers(3, &[2])), Err(refused.clone())];
+    let script = vec![Ok(verdicts(3, &[2])), Err(refused.clone())];
     let (result, puts, usage) = outcome(3, script);
     assert_eq!(result, Err(refused));
     assert_eq!(puts, [vec![0, 1, 2], vec![2]]);
@@ -135,7 +140,7 @@ fn refusal_ends_resending() {
 #[test]
 fn timeout_halves_call_size() {
     let slow = || Err(CallError::Slow("no response".to_owned()));
-    let script = vec![slow(), slow(), Ok(answers(2, &[1]))];
+    let script = vec![slow(), slow(), Ok(verdicts(2, &[1]))];
     let (result, puts, usage) = outcome(8, script);
     assert_eq!(result, Ok(()));
     let all: Vec<_> = (0..8).collect();
@@ -160,7 +165,7 @@ fn persistently_denied_call_is_denied() {
 
 #[test]
 fn busy_stream_fails_with_last_reason() {
-    let script = (0..99).map(|_| Ok(answers(1, &[0]))).collect();
+    let script = (0..99).map(|_| Ok(verdicts(1, &[0]))).collect();
     let (result, puts, usage) = outcome(1, script);
     assert!(puts.len() <= 24, "{}", puts.len());
     assert_eq!(usage.lines, 0);
@@ -176,10 +181,10 @@ fn busy_stream_fails_with_last_reason() {
 }
 
 /// Responses to `count` entries that accept one more each time.
-fn one_each_time(count: usize) -> Vec<Result<Answers, CallError>> {
+fn one_each_time(count: usize) -> Vec<Result<Verdicts, CallError>> {
     let script = (1..=count).rev();
     script
-        .map(|left| Ok(answers(left, &(1..left).collect::<Vec<_>>())))
+        .map(|left| Ok(verdicts(left, &(1..left).collect::<Vec<_>>())))
         .collect()
 }
 
@@ -209,7 +214,7 @@ fn too_slow_stream_is_given_up_eventually() {
 fn progress_grants_no_extra_retries_once_stalled() {
     let mut script = one_each_time(30);
     script.truncate(20);
-    script.extend((0..99).map(|_| Ok(answers(10, &(0..10).collect::<Vec<_>>()))));
+    script.extend((0..99).map(|_| Ok(verdicts(10, &(0..10).collect::<Vec<_>>()))));
     let clock = ManualClock::at(Timestamp::MIN);
     let (result, puts, usage) = outcome_at(&clock, 30, script);
     assert!(matches!(result, Err(CallError::Again(_))), "{result:?}");
@@ -229,7 +234,7 @@ proptest! {
         let mut script = Vec::new();
         for round in rounds {
             let failed: Vec<_> = (0..left).filter(|number| round[*number]).collect();
-            script.push(Ok(answers(left, &failed)));
+            script.push(Ok(verdicts(left, &failed)));
             left = failed.len();
             if left == 0 {
                 break;

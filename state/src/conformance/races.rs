@@ -17,16 +17,16 @@ pub async fn one_of_concurrent_claims_wins<S: StateStore>(store: S) {
         let claims: Vec<_> = (0..RIVALS)
             .map(|owner| claim(&window, owner, at(1)))
             .collect();
-        let answers = join_all(claims.iter().map(|claim| store.claim(window.id(), claim))).await;
-        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        let results = join_all(claims.iter().map(|claim| store.claim(window.id(), claim))).await;
+        let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), 1);
         let winner = won
             .into_iter()
             .next()
             .and_then(Result::ok)
             .expect("counted above");
-        for answer in lost {
-            assert_eq!(&refused(answer).0, winner.window());
+        for result in lost {
+            assert_eq!(&refused(result).0, winner.window());
         }
     }
 }
@@ -41,20 +41,20 @@ pub async fn one_of_concurrent_creations_is_new<S: StateStore>(store: S) {
                     .with(|form| form.to = at(10 * round + minute))
             })
             .collect();
-        let answers = join_all(rivals.iter().map(|rival| store.create(rival))).await;
+        let results = join_all(rivals.iter().map(|rival| store.create(rival))).await;
         let created = store
             .window(window.id())
             .await
             .expect("readable")
             .expect("created");
         let exists = Created::Exists(Box::new(created));
-        let new = answers
+        let new = results
             .iter()
-            .filter(|answer| **answer == Ok(Created::New))
+            .filter(|result| **result == Ok(Created::New))
             .count();
-        let adopted = answers
+        let adopted = results
             .iter()
-            .filter(|answer| answer.as_ref() == Ok(&exists))
+            .filter(|result| result.as_ref() == Ok(&exists))
             .count();
         assert_eq!((new, adopted), (1, rivals.len() - 1));
     }
@@ -69,22 +69,22 @@ pub async fn one_of_concurrent_saves_wins<S: StateStore>(store: S) {
                 ..read.clone()
             })
             .collect();
-        let answers = join_all(
+        let results = join_all(
             rivals
                 .iter()
                 .map(|rival| store.save_progress(shard(), rival)),
         )
         .await;
-        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), 1);
         read = won
             .into_iter()
             .next()
             .and_then(Result::ok)
             .expect("counted above");
-        for answer in lost {
+        for result in lost {
             assert_eq!(
-                answer,
+                result,
                 Err(SaveError::Conflict(Some(Box::new(read.clone()))))
             );
         }

@@ -171,8 +171,8 @@ impl Fault for TransactWriteItemsError {
 /// The consequence of `error` for `call`.
 pub(super) fn judge<E: Fault>(error: &SdkError<E>, call: Call<'_>) -> Verdict {
     match error {
-        SdkError::ServiceError(answer) => {
-            answered(answer.err(), answer.raw().status().as_u16(), call)
+        SdkError::ServiceError(response) => {
+            verdict_of(response.err(), response.raw().status().as_u16(), call)
         }
         SdkError::ConstructionFailure(_) => Verdict::Final(not_sent(&chain(error), call)),
         // Credentials and the address of DynamoDB are resolved before anything is sent.
@@ -189,7 +189,7 @@ pub(super) fn judge<E: Fault>(error: &SdkError<E>, call: Call<'_>) -> Verdict {
 }
 
 /// The consequence of an error that DynamoDB returned.
-fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
+fn verdict_of<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
     let code = fault.code().unwrap_or("an error without a code");
     let message = fault.message().unwrap_or("no message");
     if let Some(item) = fault.condition() {

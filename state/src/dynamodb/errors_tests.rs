@@ -4,7 +4,7 @@ use serde_json::json;
 use windlass_core::window::Window;
 
 use super::*;
-use crate::dynamodb::testing::{Reply, store, store_with};
+use crate::dynamodb::testing::{ScriptedResponse, store, store_with};
 use crate::error::MoveError;
 use crate::item::Stored;
 use crate::store::StateStore;
@@ -16,8 +16,8 @@ fn window() -> Window {
 
 /// The error of creating a window when DynamoDB returns this error.
 async fn refusal(status: u16, name: &'static str, message: &str) -> String {
-    let answer = Reply::Error(status, name, json!({ "message": message }));
-    let (store, script, clock) = store([answer]);
+    let response = ScriptedResponse::Error(status, name, json!({ "message": message }));
+    let (store, script, clock) = store([response]);
     let refused = store.create(&window()).await;
     assert_eq!(script.asked().len(), 1, "no try mends it");
     assert_eq!(clock.slept_ms(), 0);
@@ -145,8 +145,8 @@ async fn error_length_is_limited() {
 
 #[tokio::test]
 async fn move_of_missing_window_is_not_found() {
-    let answer = Reply::Error(400, "ConditionalCheckFailedException", json!({}));
-    let (store, ..) = store([answer]);
+    let response = ScriptedResponse::Error(400, "ConditionalCheckFailedException", json!({}));
+    let (store, ..) = store([response]);
     let event = windlass_core::transition::Event::Park {
         reason: "gave up".to_owned(),
         now: window().created_at(),

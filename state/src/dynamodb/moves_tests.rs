@@ -9,7 +9,7 @@ use windlass_core::transition::{Cause, Event, Release};
 use windlass_core::wait::Cooldown;
 
 use super::*;
-use crate::dynamodb::testing::{NOW, Reply, condition_failed, store};
+use crate::dynamodb::testing::{NOW, ScriptedResponse, condition_failed, store};
 use crate::item::Stored;
 use crate::store::StateStore;
 
@@ -87,7 +87,7 @@ fn names(list: &[&str]) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn checkpoint_writes_only_changed_attributes() {
-    let (store, script, _) = store([Reply::Ok(json!({}))]);
+    let (store, script, _) = store([ScriptedResponse::Ok(json!({}))]);
     let lease = running();
     let next = store.checkpoint(&lease, &page()).await.unwrap();
     assert_eq!(next.window().page(), 1);
@@ -120,8 +120,11 @@ async fn checkpoint_writes_only_changed_attributes() {
 
 #[tokio::test]
 async fn unsent_token_adds_attribute_until_checkpoint() {
-    let replies = [Reply::Ok(json!({})), Reply::Ok(json!({}))];
-    let (store, script, _) = store(replies);
+    let responses = [
+        ScriptedResponse::Ok(json!({})),
+        ScriptedResponse::Ok(json!({})),
+    ];
+    let (store, script, _) = store(responses);
     let lease = store.checkpoint(&running(), &page()).await.unwrap();
     let release = Release {
         cause: Cause::Yielded.unsent(),
@@ -142,7 +145,7 @@ async fn unsent_token_adds_attribute_until_checkpoint() {
     });
     let claimed = left.apply(&again).unwrap();
     let lease = Lease::held(claimed, &claim().owner).unwrap();
-    let (store, script, _) = self::store([Reply::Ok(json!({}))]);
+    let (store, script, _) = self::store([ScriptedResponse::Ok(json!({}))]);
     let next = Checkpoint { from: 1, ..page() };
     store.checkpoint(&lease, &next).await.unwrap();
     let (_, removed) = changed(&script.asked()[0].1);
@@ -151,7 +154,10 @@ async fn unsent_token_adds_attribute_until_checkpoint() {
 
 #[tokio::test]
 async fn completing_removes_owner_and_cursor_sets_ttl() {
-    let (store, script, _) = store([Reply::Ok(json!({})), Reply::Ok(json!({}))]);
+    let (store, script, _) = store([
+        ScriptedResponse::Ok(json!({})),
+        ScriptedResponse::Ok(json!({})),
+    ]);
     let lease = store.checkpoint(&running(), &page()).await.unwrap();
     let last = Checkpoint { from: 1, ..page() };
     let done = store.complete(&lease, &last, 86_400_000).await.unwrap();
@@ -168,9 +174,11 @@ async fn completing_removes_owner_and_cursor_sets_ttl() {
 }
 
 #[tokio::test]
-async fn claim_takes_window_from_reply() {
+async fn claim_takes_window_from_response() {
     let claimed = running().window().clone();
-    let (store, script, _) = store([Reply::Ok(json!({ "Attributes": wire(&claimed) }))]);
+    let (store, script, _) = store([ScriptedResponse::Ok(
+        json!({ "Attributes": wire(&claimed) }),
+    )]);
     let lease = store.claim(claimed.id(), &claim()).await.unwrap();
     assert_eq!(lease, running());
     let (_, asked) = &script.asked()[0];
@@ -193,7 +201,10 @@ async fn claim_takes_window_from_reply() {
 async fn illegal_move_is_not_sent() {
     let lease = running();
     let current = json!({ "Item": wire(lease.window()) });
-    let (store, script, _) = store([Reply::Ok(current.clone()), Reply::Ok(json!({}))]);
+    let (store, script, _) = store([
+        ScriptedResponse::Ok(current.clone()),
+        ScriptedResponse::Ok(json!({})),
+    ]);
     let no_cursor = Checkpoint {
         cursor: None,
         ..page()
@@ -213,7 +224,10 @@ async fn illegal_move_is_not_sent() {
 async fn planner_retries_from_newly_checkpointed_page() {
     let seen = running().window().clone();
     let paged = seen.apply(&Event::Checkpoint(page())).unwrap();
-    let (store, script, _) = store([condition_failed(&wire(&paged)), Reply::Ok(json!({}))]);
+    let (store, script, _) = store([
+        condition_failed(&wire(&paged)),
+        ScriptedResponse::Ok(json!({})),
+    ]);
     let expire = Event::Expire {
         split: None,
         now: NOW.plus_ms(2),

@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::dynamodb::testing::{NOW, Reply, condition_failed, store};
+use crate::dynamodb::testing::{NOW, ScriptedResponse, condition_failed, store};
 use crate::store::StateStore;
 
 fn group() -> RateGroup {
@@ -45,12 +45,12 @@ fn wire(cooldown: Option<Cooldown>, next_turn: Option<Timestamp>) -> Json {
     attributes.collect::<serde_json::Map<_, _>>().into()
 }
 
-fn found(item: &Json) -> Reply {
-    Reply::Ok(json!({ "Item": item }))
+fn found(item: &Json) -> ScriptedResponse {
+    ScriptedResponse::Ok(json!({ "Item": item }))
 }
 
-fn done() -> Reply {
-    Reply::Ok(json!({}))
+fn done() -> ScriptedResponse {
+    ScriptedResponse::Ok(json!({}))
 }
 
 #[tokio::test]
@@ -96,9 +96,9 @@ async fn cooldown_between_read_and_write_grants_nothing() {
 async fn contended_reservation_gives_up_as_unavailable() {
     let met = wire(None, Some(NOW));
     let tries = usize::try_from(RESERVATION_TRIES_MAX).unwrap();
-    let mut replies = vec![found(&met)];
-    replies.extend(vec![condition_failed(&met); tries]);
-    let (store, script, _) = store(replies);
+    let mut responses = vec![found(&met)];
+    responses.extend(vec![condition_failed(&met); tries]);
+    let (store, script, _) = store(responses);
     let given = store.reserve_requests(&group(), &asked()).await;
     assert!(
         matches!(given, Err(StateError::Unavailable(_))),
@@ -108,8 +108,8 @@ async fn contended_reservation_gives_up_as_unavailable() {
 }
 
 #[tokio::test]
-async fn reservation_without_reply_is_unknown() {
-    let (store, script, _) = store([done(), Reply::HangUp]);
+async fn reservation_without_response_is_unknown() {
+    let (store, script, _) = store([done(), ScriptedResponse::HangUp]);
     let given = store.reserve_requests(&group(), &asked()).await;
     assert!(matches!(given, Err(StateError::Unknown(_))), "{given:?}");
     assert_eq!(script.operations().len(), 2);

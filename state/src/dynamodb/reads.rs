@@ -59,13 +59,13 @@ impl Pages<'_> {
         };
         let page = request.clone().set_limit(i32::try_from(limit).ok());
         let call = self.table.reading("Query", self.partition);
-        let answer = self.table.send(call, || page.clone().send()).await;
-        let answer = answer.map_err(read_failed)?;
+        let response = self.table.send(call, || page.clone().send()).await;
+        let response = response.map_err(read_failed)?;
         // The page names the key at which it ends.
-        self.request = answer
+        self.request = response
             .last_evaluated_key
             .map(|after| request.set_exclusive_start_key(Some(after)));
-        Ok(Some(answer.items.unwrap_or_default()))
+        Ok(Some(response.items.unwrap_or_default()))
     }
 }
 
@@ -84,8 +84,8 @@ impl Table {
             .consistent_read(consistency == Consistency::Consistent);
         let name = key.to_string();
         let call = self.reading("GetItem", &name);
-        let answer = self.send(call, || request.clone().send()).await;
-        Ok(answer.map_err(read_failed)?.item)
+        let response = self.send(call, || request.clone().send()).await;
+        Ok(response.map_err(read_failed)?.item)
     }
 
     /// At most `limit` items of `partition` in `range`, by sort key.
@@ -158,10 +158,10 @@ impl Table {
                 .batch_get_item()
                 .request_items(&self.name, asked);
             let call = self.reading("BatchGetItem", &name);
-            let answer = self.send(call, || request.clone().send()).await;
-            let answer = answer.map_err(read_failed)?;
-            let items = of_table(answer.responses, &self.name).unwrap_or_default();
-            let rest = of_table(answer.unprocessed_keys, &self.name);
+            let response = self.send(call, || request.clone().send()).await;
+            let response = response.map_err(read_failed)?;
+            let items = of_table(response.responses, &self.name).unwrap_or_default();
+            let rest = of_table(response.unprocessed_keys, &self.name);
             left = rest.map_or_else(Vec::new, |rest| rest.keys);
             if left.is_empty() || !items.is_empty() {
                 tries = 0;
@@ -184,9 +184,11 @@ impl Table {
 
 /// The part of a batch's response for this table. It is the only part, but services may name it by
 /// its ARN.
-fn of_table<T>(answer: Option<HashMap<String, T>>, table: &str) -> Option<T> {
-    let mut answer = answer?;
-    answer.remove(table).or_else(|| answer.into_values().next())
+fn of_table<T>(response: Option<HashMap<String, T>>, table: &str) -> Option<T> {
+    let mut response = response?;
+    response
+        .remove(table)
+        .or_else(|| response.into_values().next())
 }
 
 fn key_condition(p: &mut Placeholders, partition: &str, range: Range) -> String {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::dynamodb::testing::{Reply, condition_failed, store};
+use crate::dynamodb::testing::{ScriptedResponse, condition_failed, store};
 
 fn schema(v: &str, shards: &[&str]) -> serde_json::Value {
     json!({ "pk": {"S": "table"}, "sk": {"S": "schema"}, "v": {"N": v}, "shards": {"NS": shards} })
@@ -13,7 +13,7 @@ fn shard(number: u8) -> Shard {
 
 #[tokio::test]
 async fn empty_table_has_no_shards() {
-    let (store, script, _) = store([Reply::Ok(json!({}))]);
+    let (store, script, _) = store([ScriptedResponse::Ok(json!({}))]);
     assert_eq!(store.check().await, Ok(()));
     let (operation, asked) = &script.asked()[0];
     assert_eq!(operation, "GetItem");
@@ -27,7 +27,7 @@ async fn empty_table_has_no_shards() {
 #[tokio::test]
 async fn shards_are_listed_ascending() {
     let item = schema("1", &["9", "10", "63", "0"]);
-    let (store, ..) = store([Reply::Ok(json!({ "Item": item }))]);
+    let (store, ..) = store([ScriptedResponse::Ok(json!({ "Item": item }))]);
     let expected = [0, 9, 10, 63].map(shard).to_vec();
     assert_eq!(
         store.table.shards(Consistency::Eventual).await,
@@ -42,8 +42,11 @@ async fn other_table_version_is_unsupported() {
         supported: 1,
     };
     let item = schema("2", &["9"]);
-    let answers = [Reply::Ok(json!({ "Item": item })), condition_failed(&item)];
-    let (store, ..) = store(answers);
+    let responses = [
+        ScriptedResponse::Ok(json!({ "Item": item })),
+        condition_failed(&item),
+    ];
+    let (store, ..) = store(responses);
     assert_eq!(store.check().await, Err(newer.clone()));
     assert_eq!(store.table.use_shard(shard(9)).await, Err(newer));
 }
@@ -58,7 +61,7 @@ async fn malformed_schema_is_corrupt() {
         schema("1", &["1.5"]),
         json!({ "v": {"N": "1"}, "shards": {"S": "all"} }),
     ] {
-        let (store, ..) = store([Reply::Ok(json!({ "Item": item }))]);
+        let (store, ..) = store([ScriptedResponse::Ok(json!({ "Item": item }))]);
         let checked = store.check().await;
         assert!(
             matches!(&checked, Err(StateError::Corrupt { key, .. }) if key == "table schema"),

@@ -54,10 +54,10 @@ impl DynamoStore {
         let (first, last) = Key::seen_between(span);
         let partition = Key::seen_by(by);
         let range = Range::Between(first, last);
-        let mut answers = self.table.pages(&partition, range, Consistency::Consistent);
+        let mut responses = self.table.pages(&partition, range, Consistency::Consistent);
         let mut whole = Whole::default();
         let mut digests = 0;
-        while let Some(items) = answers.next(usize::MAX).await? {
+        while let Some(items) = responses.next(usize::MAX).await? {
             for piece in read_all(items)? {
                 digests += whole.take(piece);
             }

@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 use windlass_core::limits::SEEN_DIGESTS_PER_ITEM;
 
 use super::*;
-use crate::dynamodb::testing::{Reply, condition_failed, store};
+use crate::dynamodb::testing::{ScriptedResponse, condition_failed, store};
 use crate::item::packed;
 use crate::store::StateStore;
 
@@ -51,18 +51,18 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn answer(pieces: &[&SeenPiece], more: bool) -> Reply {
+fn response(pieces: &[&SeenPiece], more: bool) -> ScriptedResponse {
     let items: Vec<_> = pieces.iter().map(|piece| wire(piece)).collect();
     let mut body = json!({ "Items": items });
     if more {
         body["LastEvaluatedKey"] = json!({ "pk": { "S": "a" }, "sk": { "S": "b" } });
     }
-    Reply::Ok(body)
+    ScriptedResponse::Ok(body)
 }
 
 #[tokio::test]
 async fn first_piece_is_written_last() {
-    let (store, script, _) = store(vec![Reply::Ok(json!({})); 3]);
+    let (store, script, _) = store(vec![ScriptedResponse::Ok(json!({})); 3]);
     let page = page(2 * SEEN_DIGESTS_PER_ITEM + 1);
     store.remember(&page).await.unwrap();
     let asked = script.asked();
@@ -76,15 +76,15 @@ async fn first_piece_is_written_last() {
 }
 
 #[tokio::test]
-async fn piece_without_reply_is_retried_once() {
+async fn piece_without_response_is_retried_once() {
     let page = page(1);
-    let (deaf, script, _) = store([Reply::HangUp, Reply::Ok(json!({}))]);
+    let (deaf, script, _) = store([ScriptedResponse::HangUp, ScriptedResponse::Ok(json!({}))]);
     assert_eq!(deaf.remember(&page).await, Ok(()));
     let [(_, first), (_, second)] = &script.asked()[..] else {
         panic!("two requests")
     };
     assert_eq!(first, second);
-    let (deaf, ..) = store([Reply::HangUp, Reply::HangUp]);
+    let (deaf, ..) = store([ScriptedResponse::HangUp, ScriptedResponse::HangUp]);
     let unknown = deaf.remember(&page).await;
     assert!(
         matches!(unknown, Err(StateError::Unknown(_))),
@@ -103,11 +103,11 @@ async fn leftover_piece_of_longer_page_is_ignored() {
         },
         ..new.clone()
     };
-    let replies = [
-        answer(&[new, &old[1]], true),
-        answer(&[&old[2], &next], false),
+    let responses = [
+        response(&[new, &old[1]], true),
+        response(&[&old[2], &next], false),
     ];
-    let (store, ..) = store(replies);
+    let (store, ..) = store(responses);
     let seen = store.seen(&new.page.by, span(), usize::MAX).await;
     assert_eq!(seen, Ok(Some(vec![new.page.clone(), next.page])));
 }
@@ -115,7 +115,7 @@ async fn leftover_piece_of_longer_page_is_ignored() {
 #[tokio::test]
 async fn piece_without_first_is_ignored() {
     let whole = pieces(&page(SEEN_DIGESTS_PER_ITEM + 1));
-    let (store, ..) = store([answer(&[&whole[1]], false)]);
+    let (store, ..) = store([response(&[&whole[1]], false)]);
     let seen = store.seen(&whole[0].page.by, span(), usize::MAX).await;
     assert_eq!(seen, Ok(Some(Vec::new())));
 }
@@ -123,7 +123,7 @@ async fn piece_without_first_is_ignored() {
 #[tokio::test]
 async fn reading_stops_past_digest_limit() {
     let piece = &pieces(&page(3))[0];
-    let (store, script, _) = store([answer(&[piece], true)]);
+    let (store, script, _) = store([response(&[piece], true)]);
     let seen = store.seen(&piece.page.by, span(), 2).await;
     assert_eq!(seen, Ok(None));
     assert_eq!(script.operations(), ["Query"]);

@@ -5,7 +5,7 @@ use windlass_core::time::MINUTE_MS;
 use windlass_core::transition::Event;
 
 use super::*;
-use crate::dynamodb::testing::{NOW, Reply, store};
+use crate::dynamodb::testing::{NOW, ScriptedResponse, store};
 use crate::error::StateError;
 use crate::store::StateStore;
 
@@ -40,13 +40,13 @@ fn halves() -> (Shard, WindowSplit) {
     )
 }
 
-fn cancelled(reasons: &[&str]) -> Reply {
+fn cancelled(reasons: &[&str]) -> ScriptedResponse {
     let reasons: Vec<_> = reasons.iter().map(|code| json!({ "Code": code })).collect();
     let fields = json!({
         "message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
         "CancellationReasons": reasons,
     });
-    Reply::Error(400, "TransactionCanceledException", fields)
+    ScriptedResponse::Error(400, "TransactionCanceledException", fields)
 }
 
 fn condition(action: &Json) -> &str {
@@ -56,7 +56,7 @@ fn condition(action: &Json) -> &str {
 
 #[tokio::test]
 async fn split_transaction_conditions_every_item() {
-    let (store, script, _) = store([Reply::Ok(json!({}))]);
+    let (store, script, _) = store([ScriptedResponse::Ok(json!({}))]);
     let (shard, split) = halves();
     let kept = store.split(shard, &split).await.unwrap();
     assert_eq!(kept.to(), split.parts[0].id().from);
@@ -80,7 +80,7 @@ async fn split_transaction_conditions_every_item() {
 #[tokio::test]
 async fn transaction_conflict_is_retried_after_wait() {
     let conflict = || cancelled(&["None", "TransactionConflict", "None"]);
-    let (store, script, clock) = store([conflict(), conflict(), Reply::Ok(json!({}))]);
+    let (store, script, clock) = store([conflict(), conflict(), ScriptedResponse::Ok(json!({}))]);
     let (shard, split) = halves();
     store.split(shard, &split).await.unwrap();
     assert_eq!(script.operations(), ["TransactWriteItems"; 3]);
@@ -118,8 +118,8 @@ async fn failed_split_condition_is_not_retried() {
 }
 
 #[tokio::test]
-async fn split_without_reply_is_unknown() {
-    let (store, script, _) = store([Reply::HangUp]);
+async fn split_without_response_is_unknown() {
+    let (store, script, _) = store([ScriptedResponse::HangUp]);
     let (shard, split) = halves();
     let unknown = store.split(shard, &split).await;
     let is_unknown = matches!(unknown, Err(SplitError::Store(StateError::Unknown(_))));

@@ -134,7 +134,7 @@ impl Table {
         loop {
             // Boxed: an SDK call is kilobytes of future, which every caller's future would hold.
             let verdict = match Box::pin(request()).await {
-                Ok(answer) => return Ok(answer),
+                Ok(response) => return Ok(response),
                 Err(error) => judge(&error, call),
             };
             match verdict {

@@ -3,7 +3,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS};
 use windlass_core::window::Window;
 
 use super::*;
-use crate::dynamodb::testing::{Reply, condition_failed, store, throttled};
+use crate::dynamodb::testing::{ScriptedResponse, condition_failed, store, throttled};
 use crate::item::Stored;
 use crate::store::{Created, StateStore};
 
@@ -12,14 +12,14 @@ fn window() -> Window {
     Window::from_attributes("fixture", serde_json::from_str(attributes).unwrap()).unwrap()
 }
 
-fn internal() -> Reply {
-    Reply::Error(500, "InternalServerError", json!({ "message": "?" }))
+fn internal() -> ScriptedResponse {
+    ScriptedResponse::Error(500, "InternalServerError", json!({ "message": "?" }))
 }
 
 /// Throttled responses, one of each name.
-fn all_throttled() -> Vec<Reply> {
+fn all_throttled() -> Vec<ScriptedResponse> {
     let fields = json!({ "message": "too fast" });
-    let error = |name| Reply::Error(400, name, fields.clone());
+    let error = |name| ScriptedResponse::Error(400, name, fields.clone());
     vec![
         throttled(),
         error("ThrottlingException"),
@@ -31,7 +31,7 @@ fn all_throttled() -> Vec<Reply> {
 
 #[tokio::test]
 async fn every_response_updates_service_clock() {
-    let (store, script, clock) = store([Reply::Ok(json!({})), internal()]);
+    let (store, script, clock) = store([ScriptedResponse::Ok(json!({})), internal()]);
     assert_eq!(store.service_clock(), None, "before the first response");
     // Six days after the clock of this test.
     script.is_dated("Wed, 07 Jan 2026 00:00:00 GMT");
@@ -48,10 +48,10 @@ async fn every_response_updates_service_clock() {
 
 #[tokio::test]
 async fn throttled_write_is_retried_after_wait() {
-    let mut answers = all_throttled();
-    let tries = answers.len() + 1;
-    answers.push(Reply::Ok(json!({})));
-    let (store, script, clock) = store(answers);
+    let mut responses = all_throttled();
+    let tries = responses.len() + 1;
+    responses.push(ScriptedResponse::Ok(json!({})));
+    let (store, script, clock) = store(responses);
     assert_eq!(store.create(&window()).await, Ok(Created::New));
     let asked = script.asked();
     assert_eq!(asked.len(), tries);
@@ -82,32 +82,36 @@ async fn persistently_throttled_write_is_unavailable() {
 }
 
 #[tokio::test]
-async fn write_without_reply_is_unknown() {
-    for answer in [
+async fn write_without_response_is_unknown() {
+    for response in [
         internal(),
-        Reply::HangUp,
-        Reply::Silence,
-        Reply::Ok(json!("?")),
+        ScriptedResponse::HangUp,
+        ScriptedResponse::Silence,
+        ScriptedResponse::Ok(json!("?")),
     ] {
-        let (store, script, clock) = store([answer.clone()]);
+        let (store, script, clock) = store([response.clone()]);
         let unknown = store.create(&window()).await;
         assert!(
             matches!(unknown, Err(StateError::Unknown(_))),
-            "{answer:?}: {unknown:?}"
+            "{response:?}: {unknown:?}"
         );
         assert_eq!((script.asked().len(), clock.slept_ms()), (1, 0));
     }
 }
 
 #[tokio::test]
-async fn read_without_reply_is_retried() {
+async fn read_without_response_is_retried() {
     let gone = json!({});
-    let answers = [Reply::HangUp, internal(), Reply::Ok(gone)];
-    let (fine, script, _) = store(answers);
+    let responses = [
+        ScriptedResponse::HangUp,
+        internal(),
+        ScriptedResponse::Ok(gone),
+    ];
+    let (fine, script, _) = store(responses);
     assert_eq!(fine.window(window().id()).await, Ok(None));
     assert_eq!(script.operations(), ["GetItem"; 3]);
 
-    let (down, script, _) = store(vec![Reply::Silence; 3]);
+    let (down, script, _) = store(vec![ScriptedResponse::Silence; 3]);
     let failed = down.window(window().id()).await;
     assert!(
         matches!(failed, Err(StateError::Unavailable(_))),
@@ -139,9 +143,9 @@ async fn unprocessed_batch_keys_are_requested_again() {
     let nothing = json!({ "Responses": { "audit": [] } });
     let some_left = json!({ "Responses": { "audit": [] }, "UnprocessedKeys": left });
     let (store, script, clock) = store([
-        Reply::Ok(some_left),
-        Reply::Ok(nothing.clone()),
-        Reply::Ok(nothing),
+        ScriptedResponse::Ok(some_left),
+        ScriptedResponse::Ok(nothing.clone()),
+        ScriptedResponse::Ok(nothing),
     ]);
     assert_eq!(
         store.windows_at(&first.id().timeline, &froms).await,
@@ -161,8 +165,8 @@ async fn unprocessed_batch_keys_are_requested_again() {
 async fn never_processed_batch_is_unavailable() {
     let first = window();
     let left = json!({ "audit": { "Keys": [{ "pk": {"S": "p"}, "sk": {"S": "s"} }] } });
-    let answer = Reply::Ok(json!({ "UnprocessedKeys": left }));
-    let (store, ..) = store(vec![answer; 7]);
+    let response = ScriptedResponse::Ok(json!({ "UnprocessedKeys": left }));
+    let (store, ..) = store(vec![response; 7]);
     let failed = store
         .windows_at(&first.id().timeline, &[first.id().from])
         .await;
@@ -176,8 +180,8 @@ async fn never_processed_batch_is_unavailable() {
 async fn query_continues_after_last_key() {
     let after = json!({ "pk": {"S": "p"}, "sk": {"S": "s"} });
     let (store, script, _) = store([
-        Reply::Ok(json!({ "Items": [], "LastEvaluatedKey": after })),
-        Reply::Ok(json!({ "Items": [] })),
+        ScriptedResponse::Ok(json!({ "Items": [], "LastEvaluatedKey": after })),
+        ScriptedResponse::Ok(json!({ "Items": [] })),
     ]);
     let first = window();
     let open = store

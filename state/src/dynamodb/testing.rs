@@ -22,7 +22,7 @@ const REGION: &str = "eu-west-1";
 
 /// One scripted response.
 #[derive(Debug, Clone)]
-pub(super) enum Reply {
+pub(super) enum ScriptedResponse {
     /// A success with this body.
     Ok(Json),
     /// An error of this status and name, with further fields beside its message.
@@ -36,7 +36,7 @@ pub(super) enum Reply {
 /// Responses in order, and the requests so far, as operation and body.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
-    replies: Arc<Mutex<VecDeque<Reply>>>,
+    responses: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     asked: Arc<Mutex<Vec<(String, Json)>>>,
     date: Arc<Mutex<Option<&'static str>>>,
 }
@@ -62,21 +62,21 @@ impl Script {
         asked.map(|(operation, _)| operation).collect()
     }
 
-    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.split('.').nth(1).unwrap_or_default().to_owned();
         let body = request.body().bytes().unwrap_or_default();
         let body = serde_json::from_slice(body).unwrap_or_default();
         lock(&self.asked).push((operation, body));
-        let reply = lock(&self.replies).pop_front();
-        let (status, body) = match reply.expect("the test has an answer to each request") {
-            Reply::Ok(body) => (200, body),
-            Reply::Error(status, name, mut fields) => {
+        let scripted = lock(&self.responses).pop_front();
+        let (status, body) = match scripted.expect("the test has an answer to each request") {
+            ScriptedResponse::Ok(body) => (200, body),
+            ScriptedResponse::Error(status, name, mut fields) => {
                 fields["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
                 (status, fields)
             }
-            Reply::HangUp => return Err(ConnectorError::io("connection reset".into())),
-            Reply::Silence => return Err(ConnectorError::timeout("no answer".into())),
+            ScriptedResponse::HangUp => return Err(ConnectorError::io("connection reset".into())),
+            ScriptedResponse::Silence => return Err(ConnectorError::timeout("no answer".into())),
         };
         let status = status.try_into().expect("a status");
         let mut response = HttpResponse::new(status, body.to_string().into());
@@ -89,7 +89,7 @@ impl Script {
 
 impl HttpConnector for Script {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(self.answer(&request))
+        HttpConnectorFuture::ready(self.respond(&request))
     }
 }
 
@@ -103,24 +103,24 @@ impl HttpClient for Script {
     }
 }
 
-/// A store whose requests get `replies`, in order, and the clock that its waits advance.
+/// A store whose requests get `responses`, in order, and the clock that its waits advance.
 pub(super) fn store(
-    replies: impl IntoIterator<Item = Reply>,
+    responses: impl IntoIterator<Item = ScriptedResponse>,
 ) -> (DynamoStore, Script, Arc<ManualClock>) {
     let keys = Credentials::new("AKIDEXAMPLE", "example", None, None, "test");
     let builder = Config::builder()
         .region(Region::new(REGION))
         .credentials_provider(keys);
-    store_with(builder, replies)
+    store_with(builder, responses)
 }
 
 /// The same with a configuration of the test's own.
 pub(super) fn store_with(
     builder: Builder,
-    replies: impl IntoIterator<Item = Reply>,
+    responses: impl IntoIterator<Item = ScriptedResponse>,
 ) -> (DynamoStore, Script, Arc<ManualClock>) {
     let script = Script::default();
-    lock(&script.replies).extend(replies);
+    lock(&script.responses).extend(responses);
     let clock = Arc::new(ManualClock::at(NOW));
     let store = DynamoStore::new(
         builder.http_client(script.clone()),
@@ -132,17 +132,17 @@ pub(super) fn store_with(
 }
 
 /// `ProvisionedThroughputExceededException` with the exceeded limit.
-pub(super) fn throttled() -> Reply {
+pub(super) fn throttled() -> ScriptedResponse {
     let reason = json!({
         "reason": "TableWriteKeyRangeThroughputExceeded",
         "resource": "arn:aws:dynamodb:eu-west-1:000000000000:table/audit",
     });
     let fields = json!({ "message": "too fast", "ThrottlingReasons": [reason] });
-    Reply::Error(400, "ProvisionedThroughputExceededException", fields)
+    ScriptedResponse::Error(400, "ProvisionedThroughputExceededException", fields)
 }
 
 /// `ConditionalCheckFailedException` with the stored item.
-pub(super) fn condition_failed(item: &Json) -> Reply {
+pub(super) fn condition_failed(item: &Json) -> ScriptedResponse {
     let fields = json!({ "message": "The conditional request failed", "Item": item });
-    Reply::Error(400, "ConditionalCheckFailedException", fields)
+    ScriptedResponse::Error(400, "ConditionalCheckFailedException", fields)
 }

@@ -71,8 +71,8 @@ impl Table {
             .return_values(returned)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let call = self.writing("UpdateItem", &name);
-        let answer = self.send(call, || request.clone().send()).await?;
-        Ok(answer.attributes)
+        let response = self.send(call, || request.clone().send()).await?;
+        Ok(response.attributes)
     }
 
     /// The action of a transaction that stores `item`, on `condition` if there is one.

@@ -152,11 +152,11 @@ async fn missing_table_is_named_with_region() -> anyhow::Result<()> {
 async fn unresponsive_endpoint_is_named_without_long_wait() -> anyhow::Result<()> {
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let silent = (silent.local_addr()?, silent);
-    let answers = [
+    let responses = [
         ("http://127.0.0.1:9".to_owned(), "cannot be reached"),
         (format!("http://{}", silent.0), "no answer within 4 seconds"),
     ];
-    for (uri, problem) in &answers {
+    for (uri, problem) in &responses {
         let place = ["--state", "dynamodb:windlass", "--endpoint-url", uri];
         let outcome = windlass(&[&["status"], &place[..]].concat(), &KEYS).await?;
         one_line(outcome, &["windlass", uri, problem, "--endpoint-url"])?;

@@ -82,9 +82,9 @@ async fn claim_agrees_with_core_for_any_window() {
             now,
         };
         let core = window.apply(&Event::Claim(claim.clone()));
-        let answer = store.claim(window.id(), &claim).await;
+        let result = store.claim(window.id(), &claim).await;
         let stored = store.window(window.id()).await.unwrap().unwrap();
-        match (core, answer) {
+        match (core, result) {
             (Ok(expected), Ok(lease)) => {
                 assert_eq!((lease.window(), &stored), (&expected, &expected));
                 won += 1;
@@ -98,7 +98,7 @@ async fn claim_agrees_with_core_for_any_window() {
                     other => panic!("{other}"),
                 });
             }
-            (core, answer) => panic!("core: {core:?}, store: {answer:?}, of {window:?}"),
+            (core, result) => panic!("core: {core:?}, store: {result:?}, of {window:?}"),
         }
     }
     assert!(won > 40, "{won}");

@@ -104,7 +104,7 @@ async fn fully_throttled_table_is_unavailable_and_unwritten() {
 #[tokio::test]
 async fn broken_connection_leaves_only_writes_unknown() {
     let (store, proxy, _) = behind_proxy().await;
-    proxy.set_faults(StateFaults::new(3, 100, &[StateFault::LostReply]));
+    proxy.set_faults(StateFaults::new(3, 100, &[StateFault::LostResponse]));
     let lost = store.create(&ready(0)).await;
     assert!(matches!(lost, Err(StateError::Unknown(_))), "{lost:?}");
     let read = store.window(ready(0).id()).await;

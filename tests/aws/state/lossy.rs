@@ -17,7 +17,7 @@ use super::scene::{config, fresh, store_in};
 /// Loses responses to applied writes of windows, marks and seen pages: the first, and then each
 /// `every`th one. Responses to failed writes arrive: their outcome is known.
 #[derive(Debug)]
-struct LosesReplies {
+struct LosesResponses {
     every: u64,
     applied: AtomicU64,
 }
@@ -30,9 +30,9 @@ impl Storable for Meant {
     type Storer = StoreReplace<Self>;
 }
 
-impl Intercept for LosesReplies {
+impl Intercept for LosesResponses {
     fn name(&self) -> &'static str {
-        "LosesReplies"
+        "LosesResponses"
     }
 
     fn read_before_transmit(
@@ -74,7 +74,7 @@ impl Intercept for LosesReplies {
 async fn losing(every: u64, table: &str) -> DynamoStore {
     let emulator = Emulator::shared().await.expect("the emulator starts");
     let applied = AtomicU64::new(0);
-    let config = config(&emulator.uri()).interceptor(LosesReplies { every, applied });
+    let config = config(&emulator.uri()).interceptor(LosesResponses { every, applied });
     store_in(table, config)
 }
 

@@ -41,13 +41,13 @@ async fn exactly_one_of_thirty_two_claimants_wins() {
             let (id, claim) = (window.id().clone(), claim(&window, owner));
             claimants.spawn(async move { client.claim(&id, &claim).await });
         }
-        let answers = claimants.join_all().await;
-        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        let results = claimants.join_all().await;
+        let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
         assert_eq!((round, won.len()), (round, 1));
         let winner = won[0].as_ref().unwrap();
-        for answer in lost {
-            let Err(MoveError::Refused { current, .. }) = answer else {
-                panic!("{answer:?}")
+        for result in lost {
+            let Err(MoveError::Refused { current, .. }) = result else {
+                panic!("{result:?}")
             };
             assert_eq!(&*current, winner.window());
         }

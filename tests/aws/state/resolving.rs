@@ -19,8 +19,8 @@ use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, Stat
 /// Repeats writes with unknown outcome.
 pub(crate) struct Resolving<S>(pub(crate) S);
 
-fn is_unknown<T>(answer: &Result<T, MoveError>) -> bool {
-    matches!(answer, Err(MoveError::Store(StateError::Unknown(_))))
+fn is_unknown<T>(result: &Result<T, MoveError>) -> bool {
+    matches!(result, Err(MoveError::Store(StateError::Unknown(_))))
 }
 
 impl<S: StateStore> StateStore for Resolving<S> {

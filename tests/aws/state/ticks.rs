@@ -51,7 +51,7 @@ fn interleaved(store: &DynamoStore, seed: u64) -> FailingStore<DynamoStore> {
         if drawn.is_multiple_of(2) {
             Fault::Delay { ms }
         } else {
-            Fault::SlowReply { ms }
+            Fault::SlowResponse { ms }
         }
     };
     FailingStore::new(store.clone(), faults).with_clock(Arc::new(SystemClock))

@@ -64,14 +64,14 @@ impl Counted {
         call: impl Future<Output = T>,
     ) -> T {
         self.proxy.take_consumed();
-        let answer = call.await;
+        let result = call.await;
         let calls = self.proxy.consumed();
         assert_eq!(
             (calls.len(), self.proxy.take_consumed()),
             (requests, units),
             "{what}: {calls:?}"
         );
-        answer
+        result
     }
 }
 

@@ -60,10 +60,10 @@ pub(crate) fn deploy(
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let reply: Value = serde_json::from_slice(&output.stdout).context("no JSON")?;
-    let status = reply["status"].as_str().unwrap_or_default();
+    let response: Value = serde_json::from_slice(&output.stdout).context("no JSON")?;
+    let status = response["status"].as_str().unwrap_or_default();
     if !["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status) {
-        bail!("the stack is {status}: {reply}");
+        bail!("the stack is {status}: {response}");
     }
     let texts = |place: &Value, field: Option<&str>| {
         let entries = place.as_object().into_iter().flatten();
@@ -75,9 +75,9 @@ pub(crate) fn deploy(
             .collect()
     };
     Ok(Deployed {
-        outputs: texts(&reply["outputs"], None),
-        resources: texts(&reply["resources"], Some("type")),
-        environments: reply["environments"].clone(),
+        outputs: texts(&response["outputs"], None),
+        resources: texts(&response["resources"], Some("type")),
+        environments: response["environments"].clone(),
     })
 }
 

@@ -39,9 +39,13 @@ async fn fetch(address: &str, workload: Workload) -> anyhow::Result<()> {
     let mut bytes = 0;
     for request in workload.requests() {
         let url = Url::parse(&format!("http://{address}{request}"))?;
-        let reply = transport.send(&ApiRequest::get(url)).await?;
-        ensure!(reply.status == 200, "the vendor answered {}", reply.status);
-        bytes += reply.body.len();
+        let response = transport.send(&ApiRequest::get(url)).await?;
+        ensure!(
+            response.status == 200,
+            "the vendor answered {}",
+            response.status
+        );
+        bytes += response.body.len();
     }
     let least = usize::try_from(workload.records())? * RECORD_BYTES;
     ensure!(bytes > least, "{bytes} bytes came, less than the records");

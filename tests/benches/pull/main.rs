@@ -2,13 +2,13 @@
 //! synced files, beside a bare loop that fetches the same pages and discards them.
 //!
 //! ```text
-//! cargo bench -p windlass-tests --bench pull -- [--quick] [--answer-ms N] [--binary PATH] [--json]
+//! cargo bench -p windlass-tests --bench pull -- [--quick] [--latency-ms N] [--binary PATH] [--json]
 //! ```
 //!
 //! Prints the median of several rounds and, in brackets, the lowest and the highest. Exits with 1
 //! when a limit is exceeded, and with 2 when a measurement fails.
 //!
-//! `--quick` omits the million records. `--answer-ms` sets the latency of the vendor's responses: 0
+//! `--quick` omits the million records. `--latency-ms` sets the latency of the vendor's responses: 0
 //! by default, which no real vendor has, and which hides no cost. `--binary` measures an existing
 //! build, to compare two of them.
 
@@ -74,7 +74,7 @@ fn run() -> anyhow::Result<ExitCode> {
             &windlass,
             Workload::new(*records)?,
             *rounds,
-            options.answer_ms,
+            options.latency_ms,
         )?;
         if !options.json {
             writeln!(io::stdout(), "{comparison}")?;
@@ -100,9 +100,9 @@ fn compare(
     windlass: &Path,
     workload: Workload,
     rounds: usize,
-    answer_ms: i64,
+    latency_ms: i64,
 ) -> anyhow::Result<Comparison> {
-    let vendor = Vendor::start(answer_ms)?;
+    let vendor = Vendor::start(latency_ms)?;
     let measured: anyhow::Result<Vec<_>> = (0..rounds)
         .map(|_| round(windlass, &vendor, workload))
         .collect();
@@ -123,7 +123,7 @@ fn round(windlass: &Path, vendor: &Vendor, workload: Workload) -> anyhow::Result
 struct Options {
     quick: bool,
     json: bool,
-    answer_ms: i64,
+    latency_ms: i64,
     binary: Option<PathBuf>,
 }
 
@@ -135,9 +135,9 @@ impl Options {
             match arg.as_str() {
                 "--quick" => options.quick = true,
                 "--json" => options.json = true,
-                "--answer-ms" => {
-                    let ms = args.next().context("--answer-ms needs a number")?;
-                    options.answer_ms = ms.parse().context("--answer-ms")?;
+                "--latency-ms" => {
+                    let ms = args.next().context("--latency-ms needs a number")?;
+                    options.latency_ms = ms.parse().context("--latency-ms")?;
                 }
                 "--binary" => {
                     let path = args.next().context("--binary needs a path")?;
@@ -145,7 +145,7 @@ impl Options {
                 }
                 CARGO_BENCH => {}
                 other => bail!(
-                    "unknown argument `{other}`; there are --quick, --answer-ms N, --binary PATH \
+                    "unknown argument `{other}`; there are --quick, --latency-ms N, --binary PATH \
                      and --json"
                 ),
             }

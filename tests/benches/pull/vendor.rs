@@ -31,11 +31,11 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    /// Starts this program again, as a vendor with a latency of `answer_ms`.
-    pub(crate) fn start(answer_ms: i64) -> anyhow::Result<Self> {
+    /// Starts this program again, as a vendor with a latency of `latency_ms`.
+    pub(crate) fn start(latency_ms: i64) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ROLE)
-            .arg(answer_ms.to_string())
+            .arg(latency_ms.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -63,7 +63,7 @@ impl Drop for Vendor {
 
 /// Serves pages, prints the address, and returns when standard input closes.
 pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
-    let answer_ms = args.next().context("no time to answer given")?.parse()?;
+    let latency_ms = args.next().context("no time to answer given")?.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -71,21 +71,21 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> 
     writeln!(io::stdout(), "{}", listener.local_addr()?)?;
     // Not joined: it serves until the process ends.
     drop(thread::spawn(move || {
-        runtime.block_on(serve(listener, answer_ms));
+        runtime.block_on(serve(listener, latency_ms));
     }));
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
 
-async fn serve(listener: TcpListener, answer_ms: i64) {
+async fn serve(listener: TcpListener, latency_ms: i64) {
     while let Ok((stream, _)) = listener.accept().await {
         if stream.set_nodelay(true).is_err() {
             continue;
         }
         tokio::spawn(async move {
             let service = service_fn(|request| async move {
-                SystemClock.sleep(answer_ms).await;
-                Ok::<_, Infallible>(answer(&request))
+                SystemClock.sleep(latency_ms).await;
+                Ok::<_, Infallible>(response(&request))
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // A client that disconnects in the middle has failed, and reports that itself.
@@ -94,7 +94,7 @@ async fn serve(listener: TcpListener, answer_ms: i64) {
     }
 }
 
-fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn response(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let asked = PageAsked::read(request.uri().query().unwrap_or_default());
     let status = asked.map_or(StatusCode::BAD_REQUEST, |_| StatusCode::OK);
     let body = asked.map(PageAsked::render).unwrap_or_default();

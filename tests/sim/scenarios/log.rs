@@ -127,7 +127,7 @@ impl Log {
         lock(&self.asked).clone()
     }
 
-    fn answer(&self, request: &ApiRequest) -> ApiResponse {
+    fn respond(&self, request: &ApiRequest) -> ApiResponse {
         let now = true_time::now();
         let query = |name: &str| {
             let mut pairs = request.url.query_pairs();
@@ -238,9 +238,9 @@ fn record(entry: &Entry) -> String {
 impl Transport for Log {
     async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
         wait_ms(self.spec.latency_ms / 2).await;
-        let answer = self.answer(request);
+        let response = self.respond(request);
         wait_ms(self.spec.latency_ms - self.spec.latency_ms / 2).await;
-        Ok(answer)
+        Ok(response)
     }
 }
 

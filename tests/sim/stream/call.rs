@@ -12,7 +12,7 @@ use aws_smithy_types::body::SdkBody;
 
 use super::Stream;
 use super::fault::StreamFault;
-use super::service::Answer;
+use super::service::ServiceResponse;
 use crate::clock::wait_ms;
 use crate::true_time;
 
@@ -73,10 +73,10 @@ impl Stream {
         if fault == Some(StreamFault::HangupBefore) {
             return Err(hangup());
         }
-        let answer = self.carry_out(&request, fault);
+        let response = self.carry_out(&request, fault);
         let mut unacknowledged = Unacknowledged {
             stream: self,
-            lines: answer.lines,
+            lines: response.lines,
         };
         match fault {
             Some(StreamFault::HangupAfter) => return Err(hangup()),
@@ -88,13 +88,13 @@ impl Stream {
             _ => {}
         }
         wait_ms(latency_ms - there_ms).await;
-        if fault != Some(StreamFault::ShortAnswer) {
+        if fault != Some(StreamFault::ShortResponse) {
             unacknowledged.lines = 0;
         }
-        response(answer)
+        http_response(response)
     }
 
-    fn carry_out(&self, request: &HttpRequest, fault: Option<StreamFault>) -> Answer {
+    fn carry_out(&self, request: &HttpRequest, fault: Option<StreamFault>) -> ServiceResponse {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let body = request.body().bytes();
         if body.is_none() {
@@ -107,7 +107,7 @@ impl Stream {
             ("PUT", "") => self.put_object(request.uri(), body, fault),
             (method, target) => {
                 self.state().violation(format!("a {method} of {target}"));
-                Answer {
+                ServiceResponse {
                     status: 404,
                     body: String::new(),
                     lines: 0,
@@ -121,10 +121,10 @@ fn hangup() -> ConnectorError {
     ConnectorError::io("the connection was reset".into())
 }
 
-fn response(answer: Answer) -> Result<HttpResponse, ConnectorError> {
-    let status = answer
+fn http_response(response: ServiceResponse) -> Result<HttpResponse, ConnectorError> {
+    let status = response
         .status
         .try_into()
         .map_err(|_| ConnectorError::other("no such status".into(), None))?;
-    Ok(HttpResponse::new(status, SdkBody::from(answer.body)))
+    Ok(HttpResponse::new(status, SdkBody::from(response.body)))
 }

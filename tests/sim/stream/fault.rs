@@ -22,7 +22,7 @@ pub(crate) enum StreamFault {
     /// Some records are taken, and the response names them.
     Entries,
     /// Everything is taken, and the response lacks its last entry.
-    ShortAnswer,
+    ShortResponse,
     /// Nothing is taken, and the response counts failures that it does not name.
     Uncounted,
     /// Everything is taken, and the response takes seconds.
@@ -40,7 +40,7 @@ impl StreamFault {
         Self::HangupAfter,
         Self::Silence,
         Self::Entries,
-        Self::ShortAnswer,
+        Self::ShortResponse,
         Self::Uncounted,
         Self::Slow,
     ];
@@ -54,7 +54,7 @@ impl StreamFault {
             Self::HangupAfter => "stream_hangup_after",
             Self::Silence => "stream_silence",
             Self::Entries => "stream_entries",
-            Self::ShortAnswer => "stream_short_answer",
+            Self::ShortResponse => "stream_short_response",
             Self::Uncounted => "stream_uncounted",
             Self::Slow => "stream_slow",
             Self::Denied => "stream_denied",

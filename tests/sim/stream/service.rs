@@ -21,13 +21,13 @@ const LINES_MAX: usize = 500;
 
 /// A response of the service, and the number of lines taken with it.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ServiceResponse {
     pub(super) status: u16,
     pub(super) body: String,
     pub(super) lines: u64,
 }
 
-impl Answer {
+impl ServiceResponse {
     fn error(status: u16, code: &str) -> Self {
         Self {
             status,
@@ -44,24 +44,30 @@ impl Stream {
         body: &[u8],
         fault: Option<StreamFault>,
         now: Timestamp,
-    ) -> Answer {
+    ) -> ServiceResponse {
         let state = &mut *self.state();
         match fault {
-            Some(StreamFault::Throttled) => return Answer::error(400, "ThrottlingException"),
-            Some(StreamFault::Broken) => return Answer::error(500, "ServiceUnavailableException"),
-            Some(StreamFault::Denied) => return Answer::error(400, "AccessDeniedException"),
+            Some(StreamFault::Throttled) => {
+                return ServiceResponse::error(400, "ThrottlingException");
+            }
+            Some(StreamFault::Broken) => {
+                return ServiceResponse::error(500, "ServiceUnavailableException");
+            }
+            Some(StreamFault::Denied) => {
+                return ServiceResponse::error(400, "AccessDeniedException");
+            }
             _ => {}
         }
         let records = match understand(&self.spec.name, body) {
             Ok(records) => records,
             Err(problem) => {
                 state.violation(format!("{now}: a call with {problem}"));
-                return Answer::error(400, "InvalidArgumentException");
+                return ServiceResponse::error(400, "InvalidArgumentException");
             }
         };
         if fault == Some(StreamFault::Uncounted) {
             let each = records.iter().map(|_| true).collect();
-            return answered(1, each, 0);
+            return responded(1, each, 0);
         }
         let (mut each, mut lines) = (Vec::with_capacity(records.len()), 0);
         for data in &records {
@@ -72,10 +78,10 @@ impl Stream {
             each.push(!fails || broken(Break::IgnoreRefusedRecords));
         }
         let failed = each.iter().filter(|taken| !**taken).count();
-        if fault == Some(StreamFault::ShortAnswer) {
+        if fault == Some(StreamFault::ShortResponse) {
             each.pop();
         }
-        answered(failed, each, lines)
+        responded(failed, each, lines)
     }
 
     /// Takes one record. Returns the number of its lines.
@@ -103,7 +109,12 @@ impl Stream {
 
     /// Puts an object into the bucket for rejects. The vendors of these worlds send only records
     /// that can be forwarded, so any call is a violation.
-    pub(super) fn put_object(&self, path: &str, body: &[u8], fault: Option<StreamFault>) -> Answer {
+    pub(super) fn put_object(
+        &self,
+        path: &str,
+        body: &[u8],
+        fault: Option<StreamFault>,
+    ) -> ServiceResponse {
         let state = &mut *self.state();
         let (status, body) = match fault {
             Some(StreamFault::Throttled | StreamFault::Uncounted) => (503, error("SlowDown")),
@@ -115,7 +126,7 @@ impl Stream {
                 (200, String::new())
             }
         };
-        Answer {
+        ServiceResponse {
             status,
             body,
             lines: 0,
@@ -161,7 +172,7 @@ fn understand(name: &str, body: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 }
 
 /// The response for entries whose acceptance is in `each`.
-fn answered(failed: usize, each: Vec<bool>, lines: u64) -> Answer {
+fn responded(failed: usize, each: Vec<bool>, lines: u64) -> ServiceResponse {
     let entry = |(number, taken): (usize, bool)| {
         if taken {
             json!({ "RecordId": number.to_string() })
@@ -170,7 +181,7 @@ fn answered(failed: usize, each: Vec<bool>, lines: u64) -> Answer {
         }
     };
     let each: Vec<_> = each.into_iter().enumerate().map(entry).collect();
-    Answer {
+    ServiceResponse {
         status: 200,
         body: json!({ "FailedPutCount": failed, "RequestResponses": each }).to_string(),
         lines,

@@ -116,7 +116,7 @@ async fn faults_repeat_only_unacknowledged_lines() {
         assert!(stream.faults()[kind.name()] >= 3, "{kind:?}");
         let repeats = matches!(
             kind,
-            StreamFault::HangupAfter | StreamFault::Silence | StreamFault::ShortAnswer
+            StreamFault::HangupAfter | StreamFault::Silence | StreamFault::ShortResponse
         );
         assert_eq!(stream.unacknowledged() > 0, repeats, "{kind:?}");
         assert_eq!(stream.violations(), Vec::<String>::new(), "{kind:?}");

@@ -33,14 +33,14 @@ impl Vendor {
             return (0, Err(error));
         }
         self.look_for_leaks(state, request);
-        let mut reply = match self.limited(state, now) {
+        let mut response = match self.limited(state, now) {
             Some(limited) => limited,
             None => match fault.and_then(|fault| self.instead(state, fault)) {
                 Some(instead) => instead,
-                None => self.answer(state, request, &query, fault, now),
+                None => self.respond(state, request, &query, fault, now),
             },
         };
-        self.sign(state, &mut reply, now);
+        self.sign(state, &mut response, now);
         match fault {
             Some(Fault::Reset) => {
                 let error = TransportError::Interrupted("the connection was reset".to_owned());
@@ -50,12 +50,12 @@ impl Vendor {
                 let error = TransportError::Timeout("the reply did not come".to_owned());
                 (STALL_MS, Err(error))
             }
-            Some(Fault::Slow) => (state.faults.rng().i64(SLOW_MS), Ok(reply)),
-            Some(Fault::Truncated) if reply.status == 200 => {
-                reply.body.truncate(reply.body.len() / 2);
-                (0, Ok(reply))
+            Some(Fault::Slow) => (state.faults.rng().i64(SLOW_MS), Ok(response)),
+            Some(Fault::Truncated) if response.status == 200 => {
+                response.body.truncate(response.body.len() / 2);
+                (0, Ok(response))
             }
-            _ => (0, Ok(reply)),
+            _ => (0, Ok(response)),
         }
     }
 
@@ -74,12 +74,12 @@ impl Vendor {
             ));
         }
         state.faults.count("vendor_limited");
-        let mut reply = self.error(Problem::Rate, "too many requests");
+        let mut response = self.error(Problem::Rate, "too many requests");
         if self.spec.quota_headers().is_none() {
             let seconds = ceil_seconds(state.minute.reset_ms(now));
-            reply.headers.push("Retry-After", seconds.to_string());
+            response.headers.push("Retry-After", seconds.to_string());
         }
-        Some(reply)
+        Some(response)
     }
 
     /// The response that a fault puts in place of the real one.
@@ -95,30 +95,30 @@ impl Vendor {
             // Longer than the longest wait that is kept.
             _ => 7_200,
         };
-        let reply = match fault {
+        let response = match fault {
             Fault::RetrySeconds => {
-                let mut reply = self.error(Problem::Rate, "slow down");
+                let mut response = self.error(Problem::Rate, "slow down");
                 let seconds = wait_seconds().to_string();
-                reply.headers.push("Retry-After", seconds);
-                reply
+                response.headers.push("Retry-After", seconds);
+                response
             }
             Fault::RetryDate => {
-                let mut reply = self.error(Problem::Rate, "slow down");
+                let mut response = self.error(Problem::Rate, "slow down");
                 let shown = self.spec.clock.now();
                 let until = shown.plus_ms(wait_seconds() * SECOND_MS);
-                reply.headers.push("Retry-After", http_date(until));
-                reply
+                response.headers.push("Retry-After", http_date(until));
+                response
             }
             Fault::RetryBare => self.error(Problem::Rate, "slow down"),
             Fault::Unauthorized => self.error(Problem::Unauthorized, "the credentials are unknown"),
             Fault::Quota => self.error(Problem::Quota, "the quota is spent"),
             Fault::Error500 => self.error(Problem::Broken, "something broke"),
             Fault::Error503 => {
-                let mut reply = self.error(Problem::Unavailable, "come back later");
+                let mut response = self.error(Problem::Unavailable, "come back later");
                 if rng.bool() {
-                    reply.headers.push("Retry-After", "3");
+                    response.headers.push("Retry-After", "3");
                 }
-                reply
+                response
             }
             Fault::Garbage => page(b"\xff\xfe\x00 \x01\xc3("),
             Fault::Html => page(b"<!doctype html><html><body>We are improving</body></html>"),
@@ -126,7 +126,7 @@ impl Vendor {
             Fault::TokenRejected => self.error(Problem::Token, "Invalid pageToken"),
             _ => return None,
         };
-        Some(reply)
+        Some(response)
     }
 
     /// An error whose message repeats the credential if the vendor echoes it.
@@ -140,9 +140,9 @@ impl Vendor {
     }
 
     /// Adds the headers of every response: the vendor's own time, and its quota.
-    fn sign(&self, state: &State, reply: &mut ApiResponse, now: Timestamp) {
+    fn sign(&self, state: &State, response: &mut ApiResponse, now: Timestamp) {
         let shown = self.spec.clock.now();
-        reply.headers.push("Date", http_date(shown));
+        response.headers.push("Date", http_date(shown));
         let (Some(limit), Some((remaining, reset))) =
             (self.spec.rate_limit, self.spec.quota_headers())
         else {
@@ -154,10 +154,10 @@ impl Vendor {
             Shape::Okta => ceil_seconds(shown.plus_ms(reset_ms).as_ms()),
             _ => ceil_seconds(reset_ms),
         };
-        if reply.headers.get(remaining).is_none() {
-            reply.headers.push(remaining, left.to_string());
+        if response.headers.get(remaining).is_none() {
+            response.headers.push(remaining, left.to_string());
         }
-        reply.headers.push(reset, until.to_string());
+        response.headers.push(reset, until.to_string());
     }
 
     /// Checks that the credential is in its header and nowhere else.

@@ -46,7 +46,7 @@ pub(crate) enum TokenKind {
 
 /// The response for time beyond the retention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RetentionReply {
+pub(crate) enum RetentionResponse {
     /// The records are missing from the listing.
     Omitted,
     /// HTTP 400 for a span that lies wholly before it, which blocks the source.
@@ -59,7 +59,7 @@ pub(crate) struct Retention {
     /// Milliseconds from a record's time; the manifest's `max_lookback`.
     pub(crate) kept_ms: i64,
     /// The response for earlier time.
-    pub(crate) reply: RetentionReply,
+    pub(crate) response: RetentionResponse,
 }
 
 /// The rate limit of a vendor.
@@ -304,8 +304,8 @@ impl VendorSpec {
         }
         if rng.u8(0..4) == 0 {
             let kept_ms = self.history_ms + rng.i64(4..=48) * HOUR_MS;
-            let reply = RetentionReply::Omitted;
-            self.retention = Some(Retention { kept_ms, reply });
+            let response = RetentionResponse::Omitted;
+            self.retention = Some(Retention { kept_ms, response });
         }
         if matches!(self.shape, Shape::Okta | Shape::Unordered) && rng.u8(0..4) == 0 {
             self.span_records_max = Some(self.page_size * rng.usize(3..=10));

@@ -8,7 +8,7 @@ use windlass_core::Span;
 use windlass_core::retry::FailureClass;
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
-use super::spec::{RateLimit, Retention, RetentionReply, Rule, Shape, TokenKind};
+use super::spec::{RateLimit, Retention, RetentionResponse, Rule, Shape, TokenKind};
 use super::*;
 
 /// A source of a vendor, requested as a worker does.
@@ -38,12 +38,12 @@ impl Source {
         let mut http = request.http().clone();
         let (header, prefix) = self.vendor.spec().credential();
         http.set_header(header, format!("{prefix}{}", self.vendor.secret()));
-        let reply = self.vendor.transport().send(&http).await;
-        let reply = reply.map_err(|error| {
+        let response = self.vendor.transport().send(&http).await;
+        let response = response.map_err(|error| {
             let class = FailureClass::Outage;
             Failure::new(class, error.to_string())
         })?;
-        self.connector.read(&request, &reply, true_time::now())
+        self.connector.read(&request, &response, true_time::now())
     }
 
     /// The ids of a window, page by page, and the number of pages.
@@ -270,7 +270,7 @@ async fn record_is_readable_from_publication_to_retention() {
     (spec.late_per_mille, spec.page_size) = (100, 10_000);
     spec.retention = Some(Retention {
         kept_ms: 3 * DAY_MS,
-        reply: RetentionReply::Omitted,
+        response: RetentionResponse::Omitted,
     });
     let source = source(spec, 3);
     let all = source.all();
@@ -299,7 +299,7 @@ async fn expired_and_oversized_spans_are_rejected() {
     let mut spec = VendorSpec::plain(Shape::Okta);
     spec.retention = Some(Retention {
         kept_ms: DAY_MS,
-        reply: RetentionReply::Refused,
+        response: RetentionResponse::Refused,
     });
     spec.span_records_max = Some(40);
     let source = source(spec, 3);
@@ -334,8 +334,8 @@ async fn forbidden_requests_are_violations() {
     assert_eq!(said(), 2, "the token of another request");
     let request = source.connector.request(span(HOUR_MS), None).unwrap();
     let mut request = request.http().clone();
-    let reply = source.vendor.transport().send(&request).await.unwrap();
-    assert_eq!((reply.status, said()), (200, 3), "no credential");
+    let response = source.vendor.transport().send(&request).await.unwrap();
+    assert_eq!((response.status, said()), (200, 3), "no credential");
     request
         .url
         .query_pairs_mut()

@@ -130,8 +130,8 @@ impl Emulator {
             if let Some(status) = self.child.try_wait().context("cannot look at ministack")? {
                 bail!("ministack ended ({status}); its log: {}", self.log());
             }
-            let answer = http::send(self.address, get(HEALTH)).await;
-            if answer.is_ok_and(|answer| answer.status == StatusCode::OK) {
+            let response = http::send(self.address, get(HEALTH)).await;
+            if response.is_ok_and(|response| response.status == StatusCode::OK) {
                 return Ok(());
             }
             SystemClock.sleep(LOOK_MS).await;
@@ -177,12 +177,12 @@ impl Emulator {
 
 /// See [`Emulator::call`].
 pub(crate) async fn call(address: SocketAddr, target: &str, body: &Value) -> anyhow::Result<Value> {
-    let answer = http::send(address, post(target, body)?).await?;
-    let said = String::from_utf8_lossy(&answer.body);
+    let response = http::send(address, post(target, body)?).await?;
+    let said = String::from_utf8_lossy(&response.body);
     ensure!(
-        answer.status.is_success(),
+        response.status.is_success(),
         "{target}: {} {said}",
-        answer.status
+        response.status
     );
     if said.is_empty() {
         return Ok(Value::Null);

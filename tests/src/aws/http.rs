@@ -41,13 +41,13 @@ impl HttpRequest {
 
 /// A complete response.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl HttpResponse {
     /// A response with `status` only.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self {
@@ -94,16 +94,16 @@ impl Answer {
 
 /// The reaction of a handler to a request.
 #[derive(Debug)]
-pub(crate) enum Reply {
+pub(crate) enum Reaction {
     /// Sends a response.
-    Answer(Answer),
+    Response(HttpResponse),
     /// Closes the connection: the client never learns the outcome.
     HangUp,
 }
 
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
-        Self::Answer(answer)
+impl From<HttpResponse> for Reaction {
+    fn from(response: HttpResponse) -> Self {
+        Self::Response(response)
     }
 }
 
@@ -119,7 +119,7 @@ impl Server {
     pub(crate) async fn start<H, F>(handler: H) -> anyhow::Result<Self>
     where
         H: Fn(HttpRequest) -> F + Send + Sync + 'static,
-        F: Future<Output = Reply> + Send + 'static,
+        F: Future<Output = Reaction> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.context("no loopback port is free")?;
@@ -142,13 +142,13 @@ impl Drop for Server {
 async fn listen<H, F>(listener: TcpListener, handler: Arc<H>)
 where
     H: Fn(HttpRequest) -> F + Send + Sync + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Reaction> + Send + 'static,
 {
     // Dropped with this task, which closes every connection.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let handler = Arc::clone(&handler);
-        let service = service_fn(move |request| answer(request, Arc::clone(&handler)));
+        let service = service_fn(move |request| respond(request, Arc::clone(&handler)));
         connections.spawn(async move {
             let http = hyper::server::conn::http1::Builder::new();
             http.serve_connection(TokioIo::new(stream), service).await
@@ -157,13 +157,13 @@ where
     }
 }
 
-async fn answer<H, F>(
+async fn respond<H, F>(
     request: Request<Incoming>,
     handler: Arc<H>,
 ) -> io::Result<Response<Full<Bytes>>>
 where
     H: Fn(HttpRequest) -> F,
-    F: Future<Output = Reply>,
+    F: Future<Output = Reaction>,
 {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
@@ -175,18 +175,18 @@ where
         body,
     };
     match handler(request).await {
-        Reply::HangUp => Err(io::ErrorKind::ConnectionReset.into()),
-        Reply::Answer(answer) => {
-            let mut response = Response::new(Full::new(answer.body));
-            *response.status_mut() = answer.status;
-            *response.headers_mut() = answer.headers;
+        Reaction::HangUp => Err(io::ErrorKind::ConnectionReset.into()),
+        Reaction::Response(sent) => {
+            let mut response = Response::new(Full::new(sent.body));
+            *response.status_mut() = sent.status;
+            *response.headers_mut() = sent.headers;
             Ok(response)
         }
     }
 }
 
 /// Sends `request` to `target` and reads the complete response.
-pub(crate) async fn send(target: SocketAddr, request: HttpRequest) -> anyhow::Result<Answer> {
+pub(crate) async fn send(target: SocketAddr, request: HttpRequest) -> anyhow::Result<HttpResponse> {
     let stream = TcpStream::connect(target).await;
     let stream = stream.with_context(|| format!("nobody answers at {target}"))?;
     let connection = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
@@ -202,7 +202,7 @@ pub(crate) async fn send(target: SocketAddr, request: HttpRequest) -> anyhow::Re
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
-        Ok(Answer {
+        Ok(HttpResponse {
             status: parts.status,
             headers: parts.headers,
             body,
@@ -215,7 +215,7 @@ pub(crate) async fn send(target: SocketAddr, request: HttpRequest) -> anyhow::Re
         std::future::pending::<Infallible>().await
     };
     tokio::select! {
-        answer = exchange => answer,
+        response = exchange => response,
         never = carry => match never {},
     }
 }
@@ -238,12 +238,12 @@ mod tests {
         let server = Server::start(|request: HttpRequest| async move {
             let said = format!("{} {}", request.method, request.uri);
             let body = serde_json::json!({"said": said, "bytes": request.body.len()});
-            Answer::json(StatusCode::CREATED, &body).into()
+            HttpResponse::json(StatusCode::CREATED, &body).into()
         });
         let server = server.await.unwrap();
-        let answer = send(server.address(), request("abc")).await.unwrap();
-        assert_eq!(answer.status, StatusCode::CREATED);
-        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        let response = send(server.address(), request("abc")).await.unwrap();
+        assert_eq!(response.status, StatusCode::CREATED);
+        let body: Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!(
             body,
             serde_json::json!({"said": "POST /place?a=b", "bytes": 3})
@@ -252,13 +252,13 @@ mod tests {
 
     #[tokio::test]
     async fn hang_up_is_an_error() {
-        let server = Server::start(|_| async { Reply::HangUp }).await.unwrap();
+        let server = Server::start(|_| async { Reaction::HangUp }).await.unwrap();
         assert!(send(server.address(), request("")).await.is_err());
     }
 
     #[tokio::test]
     async fn dropped_server_does_not_respond() {
-        let server = Server::start(|_| async { Answer::empty(StatusCode::OK).into() });
+        let server = Server::start(|_| async { HttpResponse::empty(StatusCode::OK).into() });
         let server = server.await.unwrap();
         let address = server.address();
         drop(server);

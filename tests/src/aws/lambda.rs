@@ -30,7 +30,7 @@ use function::Deployed;
 use run::Event;
 
 use super::calls::{Call, Calls, Signer};
-use super::http::{Answer, HttpRequest, Reply, Server};
+use super::http::{HttpRequest, HttpResponse, Reaction, Server};
 use super::refusals::Refusals;
 
 /// Maximum time until all events come to rest. Ends a hanging test and decides nothing else.
@@ -70,7 +70,7 @@ impl LambdaService {
             let shared = Arc::clone(&shared);
             move |request| {
                 let shared = Arc::clone(&shared);
-                async move { shared.answer(request).await }
+                async move { shared.respond(request).await }
             }
         });
         Ok(Self {
@@ -203,7 +203,7 @@ impl Shared {
 
     /// Responds to the one supported operation:
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
-    async fn answer(&self, request: HttpRequest) -> Reply {
+    async fn respond(&self, request: HttpRequest) -> Reaction {
         let name = match function_name(&request) {
             Ok(name) => name,
             Err(problem) => {
@@ -217,7 +217,7 @@ impl Shared {
             key: String::new(),
         };
         self.calls.record(call.clone());
-        if let Some(mut refused) = self.refusals.answer(&call) {
+        if let Some(mut refused) = self.refusals.respond(&call) {
             refused.status = StatusCode::FORBIDDEN;
             return refused.into();
         }
@@ -231,7 +231,7 @@ impl Shared {
         );
         if request.header("x-amz-invocation-type") == "Event" {
             self.accept(&function, &event);
-            return Answer::empty(StatusCode::ACCEPTED).into();
+            return HttpResponse::empty(StatusCode::ACCEPTED).into();
         }
         let Some(slot) = function.free_slot() else {
             let message = "Rate Exceeded.";
@@ -285,20 +285,21 @@ fn function_name(request: &HttpRequest) -> Result<String, String> {
     Ok(name.split(':').next().unwrap_or(name).to_owned())
 }
 
-fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
-    Answer::error(status, kind, message)
+fn error(status: StatusCode, kind: &str, message: &str) -> HttpResponse {
+    HttpResponse::error(status, kind, message)
 }
 
 /// The response to a synchronous caller.
-fn returned(invocation: &Invocation) -> Answer {
+fn returned(invocation: &Invocation) -> HttpResponse {
     let failed = |body: Value| {
         let name = HeaderName::from_static("x-amz-function-error");
-        Answer::json(StatusCode::OK, &body).with(name, "Unhandled".parse().expect("it is a header"))
+        HttpResponse::json(StatusCode::OK, &body)
+            .with(name, "Unhandled".parse().expect("it is a header"))
     };
     match &invocation.outcome {
-        Outcome::Returned(body) => Answer {
+        Outcome::Returned(body) => HttpResponse {
             body: body.clone(),
-            ..Answer::empty(StatusCode::OK)
+            ..HttpResponse::empty(StatusCode::OK)
         },
         other => failed(other.as_error(&invocation.request_id)),
     }

@@ -33,7 +33,12 @@ async fn service(function: Function) -> LambdaService {
     service
 }
 
-async fn post(service: &LambdaService, name: &str, kind: &'static str, body: &Value) -> Answer {
+async fn post(
+    service: &LambdaService,
+    name: &str,
+    kind: &'static str,
+    body: &Value,
+) -> HttpResponse {
     let path = format!("/2015-03-31/functions/{name}/invocations");
     let header = HeaderName::from_static("x-amz-invocation-type");
     let request = HttpRequest {
@@ -83,9 +88,9 @@ async fn environment_stays_warm_with_lambda_context() {
 async fn event_is_accepted_by_name_or_alias_arn() {
     let service = service(function(LONG_MS)).await;
     let arn = "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aworker%3Alive";
-    let answer = post(&service, arn, "Event", &json!({"sleep_ms": 50})).await;
+    let response = post(&service, arn, "Event", &json!({"sleep_ms": 50})).await;
     assert_eq!(
-        (answer.status, answer.body.len()),
+        (response.status, response.body.len()),
         (StatusCode::ACCEPTED, 0)
     );
     assert_eq!(service.pending("worker").unwrap(), 1);
@@ -93,25 +98,25 @@ async fn event_is_accepted_by_name_or_alias_arn() {
     let invocations = service.invocations("worker").unwrap();
     assert_eq!(invocations.len(), 1);
     assert!(invocations[0].duration >= Duration::from_millis(50));
-    let answer = post(&service, "other", "Event", &json!({})).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let response = post(&service, "other", "Event", &json!({})).await;
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn synchronous_call_gets_response_or_error() {
     let service = service(function(LONG_MS)).await;
-    let answer = post(&service, "worker", "RequestResponse", &json!({})).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(String::from_utf8_lossy(&answer.body).contains("\"ran\": 1"));
-    let answer = post(
+    let response = post(&service, "worker", "RequestResponse", &json!({})).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert!(String::from_utf8_lossy(&response.body).contains("\"ran\": 1"));
+    let response = post(
         &service,
         "worker",
         "RequestResponse",
         &json!({"fail": true}),
     )
     .await;
-    assert_eq!(answer.headers["x-amz-function-error"], "Unhandled");
-    assert!(String::from_utf8_lossy(&answer.body).contains("LogOnce.So"));
+    assert_eq!(response.headers["x-amz-function-error"], "Unhandled");
+    assert!(String::from_utf8_lossy(&response.body).contains("LogOnce.So"));
 }
 
 #[tokio::test]
@@ -187,8 +192,8 @@ async fn synchronous_call_without_slot_is_rejected() {
     while service.logs("worker").unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
-    let answer = post(&service, "worker", "RequestResponse", &json!({})).await;
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    let response = post(&service, "worker", "RequestResponse", &json!({})).await;
+    assert_eq!(response.status, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]
@@ -305,7 +310,7 @@ async fn frozen_environment_outlives_timeout_and_resumes() {
 async fn bootstrap_ends_when_response_is_dropped() {
     let service = service(function(LONG_MS)).await;
     service
-        .set_chaos("worker", Chaos::new(1).unanswered(100))
+        .set_chaos("worker", Chaos::new(1).without_response(100))
         .unwrap();
     service.send("worker", &json!({})).unwrap();
     service.rest().await.unwrap();

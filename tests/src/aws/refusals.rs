@@ -8,7 +8,7 @@ use hyper::StatusCode;
 
 use super::calls::Call;
 use super::emulator::{ACCOUNT, REGION};
-use super::http::Answer;
+use super::http::HttpResponse;
 
 /// The reason of a denied call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,23 +40,23 @@ impl Refusals {
     }
 
     /// The error response to `call`; `None` if it is allowed.
-    pub(crate) fn answer(&self, call: &Call) -> Option<Answer> {
+    pub(crate) fn respond(&self, call: &Call) -> Option<HttpResponse> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let service = call.action.split(':').next().unwrap_or("");
         let refusal = table
             .get(&call.action)
             .or_else(|| table.get(&format!("{service}:*")))?;
-        Some(refusal.answer(call, service))
+        Some(refusal.response(call, service))
     }
 }
 
 impl Refusal {
     /// The error response, worded as by the services.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
-    fn answer(self, call: &Call, service: &str) -> Answer {
+    fn response(self, call: &Call, service: &str) -> HttpResponse {
         let Call { action, on, .. } = call;
         match self {
-            Self::AccessDenied => Answer::error(
+            Self::AccessDenied => HttpResponse::error(
                 StatusCode::BAD_REQUEST,
                 "AccessDeniedException",
                 &format!(
@@ -65,12 +65,12 @@ impl Refusal {
                      because no identity-based policy allows the {action} action"
                 ),
             ),
-            Self::ExpiredToken => Answer::error(
+            Self::ExpiredToken => HttpResponse::error(
                 StatusCode::BAD_REQUEST,
                 "ExpiredTokenException",
                 "The security token included in the request is expired",
             ),
-            Self::UnknownKey => Answer::error(
+            Self::UnknownKey => HttpResponse::error(
                 StatusCode::BAD_REQUEST,
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
@@ -94,15 +94,15 @@ mod tests {
         };
         refusals.refuse("dynamodb:UpdateItem", Refusal::AccessDenied);
         refusals.refuse("firehose:*", Refusal::ExpiredToken);
-        let denied = refusals.answer(&call("dynamodb:UpdateItem")).unwrap();
+        let denied = refusals.respond(&call("dynamodb:UpdateItem")).unwrap();
         let said = String::from_utf8_lossy(&denied.body).into_owned();
         assert!(
             said.contains("perform: dynamodb:UpdateItem on resource: arn:aws:dynamodb:"),
             "{said}"
         );
-        assert!(refusals.answer(&call("dynamodb:GetItem")).is_none());
-        assert!(refusals.answer(&call("firehose:PutRecordBatch")).is_some());
+        assert!(refusals.respond(&call("dynamodb:GetItem")).is_none());
+        assert!(refusals.respond(&call("firehose:PutRecordBatch")).is_some());
         refusals.clear();
-        assert!(refusals.answer(&call("dynamodb:UpdateItem")).is_none());
+        assert!(refusals.respond(&call("dynamodb:UpdateItem")).is_none());
     }
 }

@@ -18,7 +18,7 @@ pub use faults::{StateFault, StateFaults};
 
 use super::calls::{Call, Calls, Signer};
 use super::emulator::{self, post};
-use super::http::{self, Answer, HttpRequest, Reply, Server};
+use super::http::{self, HttpRequest, HttpResponse, Reaction, Server};
 use super::refusals::Refusals;
 
 /// The prefix of DynamoDB's operation names in requests.
@@ -59,7 +59,7 @@ impl StateProxy {
             let shared = Arc::clone(&shared);
             move |request| {
                 let shared = Arc::clone(&shared);
-                async move { shared.answer(request).await }
+                async move { shared.respond(request).await }
             }
         });
         Ok(Self {
@@ -109,13 +109,13 @@ impl Shared {
         self.consumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: HttpRequest) -> Reply {
+    async fn respond(&self, request: HttpRequest) -> Reaction {
         let target = request.header("x-amz-target").to_owned();
         let body = serde_json::from_slice(&request.body)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&request.body).into_owned()));
         let call = understand(&Signer::of(&request), &target, &body);
         self.calls.record(call.clone());
-        if let Some(refused) = self.refusals.answer(&call) {
+        if let Some(refused) = self.refusals.respond(&call) {
             return refused.into();
         }
         if !target.starts_with(DYNAMODB) {
@@ -130,33 +130,33 @@ impl Shared {
                 None => self.count(request, call, body).await,
             },
             Some(StateFault::Internal) => internal().into(),
-            Some(StateFault::LostReply) => {
+            Some(StateFault::LostResponse) => {
                 let carried = self.count(request, call, body).await;
                 drop(carried);
-                Reply::HangUp
+                Reaction::HangUp
             }
             None => self.count(request, call, body).await,
         }
     }
 
-    async fn carry(&self, request: HttpRequest) -> Reply {
+    async fn carry(&self, request: HttpRequest) -> Reaction {
         match http::send(self.target, request).await {
-            Ok(answer) => answer.into(),
-            Err(_) => Reply::HangUp,
+            Ok(response) => response.into(),
+            Err(_) => Reaction::HangUp,
         }
     }
 
     /// Forwards a DynamoDB call and records its consumed capacity.
-    async fn count(&self, mut request: HttpRequest, call: Call, mut body: Value) -> Reply {
+    async fn count(&self, mut request: HttpRequest, call: Call, mut body: Value) -> Reaction {
         if let Some(fields) = body.as_object_mut() {
             fields.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
             request.body = body.to_string().into();
             // The client's content length does not fit the changed body.
             request.headers.remove("content-length");
         }
-        let reply = self.carry(request).await;
-        if let Reply::Answer(answer) = &reply {
-            let units = self.units(&call, &body, answer).await;
+        let response = self.carry(request).await;
+        if let Reaction::Response(response) = &response {
+            let units = self.units(&call, &body, response).await;
             let table = call.on.trim_start_matches("table/").to_owned();
             self.consumed().push(Consumed {
                 caller: call.caller,
@@ -165,24 +165,24 @@ impl Shared {
                 units,
             });
         }
-        reply
+        response
     }
 
-    async fn units(&self, call: &Call, request: &Value, answer: &Answer) -> Units {
-        let reply: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    async fn units(&self, call: &Call, request: &Value, response: &HttpResponse) -> Units {
+        let shown: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let operation = call.action.trim_start_matches("dynamodb:");
         let read = match capacity::unfiltered(operation, request) {
             // A filter or a projection hides part of the read items from the response.
             Some(whole) => self.ask(operation, &whole).await.unwrap_or_default(),
-            None => reply.clone(),
+            None => shown.clone(),
         };
-        capacity::units(operation, request, &read, &reply, answer.status)
+        capacity::units(operation, request, &read, &shown, response.status)
     }
 
     async fn ask(&self, operation: &str, body: &Value) -> anyhow::Result<Value> {
         let request = post(&format!("{DYNAMODB}.{operation}"), body)?;
-        let answer = http::send(self.target, request).await?;
-        Ok(serde_json::from_slice(&answer.body)?)
+        let response = http::send(self.target, request).await?;
+        Ok(serde_json::from_slice(&response.body)?)
     }
 }
 
@@ -263,8 +263,8 @@ fn first_action(body: &Value) -> Option<&Value> {
 
 /// The throttling error.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
-fn throttled() -> Answer {
-    Answer::error(
+fn throttled() -> HttpResponse {
+    HttpResponse::error(
         StatusCode::BAD_REQUEST,
         "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
         "The level of configured provisioned throughput for the table was exceeded.",
@@ -273,7 +273,7 @@ fn throttled() -> Answer {
 
 /// The error of a write while a transaction holds its item; `None` for a read.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
-fn conflict(action: &str) -> Option<Answer> {
+fn conflict(action: &str) -> Option<HttpResponse> {
     let kind = match action.trim_start_matches("dynamodb:") {
         "PutItem" | "UpdateItem" | "DeleteItem" => "TransactionConflictException",
         "TransactWriteItems" => "TransactionCanceledException",
@@ -283,7 +283,7 @@ fn conflict(action: &str) -> Option<Answer> {
     let message = "Transaction is ongoing for the item: TransactionConflict";
     let reason = json!({"Code": "TransactionConflict", "Message": message});
     let reasons = json!({"CancellationReasons": [reason]});
-    Some(Answer::error_with(
+    Some(HttpResponse::error_with(
         StatusCode::BAD_REQUEST,
         &kind,
         message,
@@ -291,8 +291,8 @@ fn conflict(action: &str) -> Option<Answer> {
     ))
 }
 
-fn internal() -> Answer {
-    Answer::error(
+fn internal() -> HttpResponse {
+    HttpResponse::error(
         StatusCode::INTERNAL_SERVER_ERROR,
         "com.amazonaws.dynamodb.v20120810#InternalServerError",
         "The request could not be processed because of an internal server error.",

@@ -26,7 +26,7 @@ use account::Stream;
 
 use super::calls::{Call, Calls, Signer};
 use super::emulator::{ACCOUNT, REGION};
-use super::http::{Answer, HttpRequest, Reply, Server};
+use super::http::{HttpRequest, HttpResponse, Reaction, Server};
 use super::refusals::Refusals;
 
 /// Time for which a timed-out call is held: longer than any client waits.
@@ -70,7 +70,7 @@ impl Streams {
             let shared = Arc::clone(&shared);
             move |request| {
                 let shared = Arc::clone(&shared);
-                async move { shared.answer(request).await }
+                async move { shared.respond(request).await }
             }
         });
         Ok(Self {
@@ -153,7 +153,7 @@ impl Shared {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: HttpRequest) -> Reply {
+    async fn respond(&self, request: HttpRequest) -> Reaction {
         let signer = Signer::of(&request);
         let (kind, operation) = match request.header("x-amz-target").split_once('.') {
             Some(("Firehose_20150804", operation)) => (StreamKind::Firehose, operation.to_owned()),
@@ -170,12 +170,12 @@ impl Shared {
             key: String::new(),
         };
         self.calls.record(call.clone());
-        if let Some(refused) = self.refusals.answer(&call) {
+        if let Some(refused) = self.refusals.respond(&call) {
             return refused.into();
         }
         if operation != kind.put() {
             let message = format!("this fake knows {} only", kind.put());
-            return Answer::error(
+            return HttpResponse::error(
                 StatusCode::BAD_REQUEST,
                 "UnknownOperationException",
                 &message,
@@ -189,17 +189,17 @@ impl Shared {
     }
 
     /// Accepts the entries of one call, subject to the fault plan.
-    async fn put(&self, kind: StreamKind, name: &str, body: &Value) -> Reply {
-        let (reply, held) = self.apply(kind, name, body);
+    async fn put(&self, kind: StreamKind, name: &str, body: &Value) -> Reaction {
+        let (response, held) = self.apply(kind, name, body);
         if held {
             SystemClock.sleep(HELD_MS).await;
         }
-        reply
+        response
     }
 
     /// The response to one call, and whether it is held. Applies the call without a pause, so
     /// that a disconnecting client changes nothing.
-    fn apply(&self, kind: StreamKind, name: &str, body: &Value) -> (Reply, bool) {
+    fn apply(&self, kind: StreamKind, name: &str, body: &Value) -> (Reaction, bool) {
         let mut changing = self.changing();
         let Changing {
             streams, faults, ..
@@ -210,8 +210,9 @@ impl Shared {
         let entries = match Limits::of(kind).read(body) {
             Ok(entries) => entries,
             Err(problem) => {
-                let answer = Answer::error(StatusCode::BAD_REQUEST, kind.invalid(), &problem);
-                return (answer.into(), false);
+                let response =
+                    HttpResponse::error(StatusCode::BAD_REQUEST, kind.invalid(), &problem);
+                return (response.into(), false);
             }
         };
         stream.usage.calls += 1;
@@ -232,15 +233,15 @@ impl Shared {
                 stream.accept(kind, entry);
             }
         }
-        let answer = Answer::json(StatusCode::OK, &kind.results(failed, &results));
+        let response = HttpResponse::json(StatusCode::OK, &kind.results(failed, &results));
         match fault {
-            Some(CallFault::LostReply) => (Reply::HangUp, false),
-            Some(CallFault::Timeout) => (Reply::HangUp, true),
-            _ => (answer.into(), false),
+            Some(CallFault::LostResponse) => (Reaction::HangUp, false),
+            Some(CallFault::Timeout) => (Reaction::HangUp, true),
+            _ => (response.into(), false),
         }
     }
 
-    fn put_object(&self, signer: &Signer, request: &HttpRequest) -> Reply {
+    fn put_object(&self, signer: &Signer, request: &HttpRequest) -> Reaction {
         let (bucket, key) = match objects::place(request.uri.path()) {
             Ok(place) => place,
             Err(problem) => {
@@ -254,7 +255,7 @@ impl Shared {
             key: String::new(),
         };
         self.calls.record(call.clone());
-        if let Some(refused) = self.refusals.answer(&call) {
+        if let Some(refused) = self.refusals.respond(&call) {
             return objects::as_xml(&refused).into();
         }
         let Some(body) = objects::body(request) else {
@@ -268,7 +269,7 @@ impl Shared {
             return objects::error(StatusCode::NOT_FOUND, "NoSuchBucket", message).into();
         };
         objects.insert(key, body);
-        Answer::empty(StatusCode::OK).into()
+        HttpResponse::empty(StatusCode::OK).into()
     }
 }
 
@@ -284,26 +285,26 @@ fn stream_name(kind: StreamKind, body: &Value) -> String {
     }
 }
 
-fn not_found(kind: StreamKind, name: &str) -> Answer {
+fn not_found(kind: StreamKind, name: &str) -> HttpResponse {
     let message = match kind {
         StreamKind::Firehose => format!("Firehose {name} not found under account {ACCOUNT}."),
         StreamKind::Kinesis => format!("Stream {name} under account {ACCOUNT} not found."),
     };
-    Answer::error(
+    HttpResponse::error(
         StatusCode::BAD_REQUEST,
         "ResourceNotFoundException",
         &message,
     )
 }
 
-fn unavailable(kind: StreamKind) -> Answer {
+fn unavailable(kind: StreamKind) -> HttpResponse {
     match kind {
-        StreamKind::Firehose => Answer::error(
+        StreamKind::Firehose => HttpResponse::error(
             StatusCode::SERVICE_UNAVAILABLE,
             "ServiceUnavailableException",
             "Slow down.",
         ),
-        StreamKind::Kinesis => Answer::error(
+        StreamKind::Kinesis => HttpResponse::error(
             StatusCode::BAD_REQUEST,
             "ProvisionedThroughputExceededException",
             "Rate exceeded for the stream.",

@@ -36,8 +36,8 @@ async fn put(
     };
     let mut request = post(target, &json!({field: name, "Records": records}))?;
     request.headers.insert(AUTHORIZATION, signature());
-    let answer = http::send(streams.server.address(), request).await?;
-    Ok((answer.status, serde_json::from_slice(&answer.body)?))
+    let response = http::send(streams.server.address(), request).await?;
+    Ok((response.status, serde_json::from_slice(&response.body)?))
 }
 
 /// Lines of `bytes` bytes, each with its number at the end.
@@ -56,10 +56,10 @@ async fn accepted_records_keep_order_and_billed_size() {
         (StreamKind::Firehose, 5 * 1024),
         (StreamKind::Kinesis, 25 * 1024),
     ] {
-        let (status, reply) = put(&streams, kind, "audit", &lines(3, 6_000))
+        let (status, response) = put(&streams, kind, "audit", &lines(3, 6_000))
             .await
             .unwrap();
-        assert_eq!(status, StatusCode::OK, "{reply}");
+        assert_eq!(status, StatusCode::OK, "{response}");
         let delivered = streams.lines(kind, "audit").unwrap();
         assert_eq!(delivered.len(), 3);
         assert!(delivered[2].ends_with("02"));
@@ -91,7 +91,7 @@ async fn call_beyond_limit_is_rejected_whole() {
         (kinesis, 6, 900 * KB, false),
     ] {
         let before = streams.entries(kind, "audit").len();
-        let (status, reply) = put(&streams, kind, "audit", &lines(entries, bytes))
+        let (status, response) = put(&streams, kind, "audit", &lines(entries, bytes))
             .await
             .unwrap();
         let came = streams.entries(kind, "audit").len() - before;
@@ -103,7 +103,7 @@ async fn call_beyond_limit_is_rejected_whole() {
         assert_eq!(
             (status, came),
             expected,
-            "{kind:?} {entries} x {bytes}: {reply}"
+            "{kind:?} {entries} x {bytes}: {response}"
         );
     }
 }
@@ -113,11 +113,11 @@ async fn failed_entries_are_named_inside_http_200() {
     let streams = streams().await;
     streams.set_faults(StreamFaults::new(7).entries(30));
     let sent = lines(500, 10);
-    let (status, reply) = put(&streams, StreamKind::Firehose, "audit", &sent)
+    let (status, response) = put(&streams, StreamKind::Firehose, "audit", &sent)
         .await
         .unwrap();
     assert_eq!(status, StatusCode::OK);
-    let results = reply["RequestResponses"].as_array().unwrap();
+    let results = response["RequestResponses"].as_array().unwrap();
     let delivered = streams.entries(StreamKind::Firehose, "audit");
     let mut delivered = delivered.iter();
     for (result, line) in results.iter().zip(&sent) {
@@ -127,7 +127,7 @@ async fn failed_entries_are_named_inside_http_200() {
     }
     assert!(delivered.next().is_none());
     let failed = streams.faults().failed_entries();
-    assert_eq!(reply["FailedPutCount"], failed);
+    assert_eq!(response["FailedPutCount"], failed);
     assert!((100..200).contains(&failed), "{failed}");
 }
 
@@ -135,13 +135,17 @@ async fn failed_entries_are_named_inside_http_200() {
 async fn call_can_be_rejected_or_lose_response() {
     let streams = streams().await;
     let one = lines(1, 10);
-    for (fault, applied) in [(CallFault::Unavailable, 0), (CallFault::LostReply, 1)] {
+    for (fault, applied) in [(CallFault::Unavailable, 0), (CallFault::LostResponse, 1)] {
         streams.set_faults(StreamFaults::new(1).calls(100, &[fault]));
         let before = streams.entries(StreamKind::Kinesis, "audit").len();
-        let answer = put(&streams, StreamKind::Kinesis, "audit", &one).await;
+        let response = put(&streams, StreamKind::Kinesis, "audit", &one).await;
         let came = streams.entries(StreamKind::Kinesis, "audit").len() - before;
         assert_eq!(came, applied, "{fault:?}");
-        assert_eq!(answer.is_err(), fault == CallFault::LostReply, "{fault:?}");
+        assert_eq!(
+            response.is_err(),
+            fault == CallFault::LostResponse,
+            "{fault:?}"
+        );
         assert_eq!(streams.faults().drawn()[&fault], 1);
     }
 }
@@ -150,17 +154,17 @@ async fn call_can_be_rejected_or_lose_response() {
 async fn missing_and_denied_streams_return_service_errors() {
     let streams = streams().await;
     let one = lines(1, 10);
-    let (status, reply) = put(&streams, StreamKind::Firehose, "other", &one)
+    let (status, response) = put(&streams, StreamKind::Firehose, "other", &one)
         .await
         .unwrap();
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert_eq!(reply["__type"], "ResourceNotFoundException");
+    assert_eq!(response["__type"], "ResourceNotFoundException");
     let refusals = &streams.shared.refusals;
     refusals.refuse("firehose:PutRecordBatch", Refusal::AccessDenied);
-    let (_, reply) = put(&streams, StreamKind::Firehose, "audit", &one)
+    let (_, response) = put(&streams, StreamKind::Firehose, "audit", &one)
         .await
         .unwrap();
-    let said = reply["message"].as_str().unwrap();
+    let said = response["message"].as_str().unwrap();
     assert!(
         said.contains("firehose:PutRecordBatch on resource: "),
         "{said}"
@@ -172,7 +176,7 @@ async fn missing_and_denied_streams_return_service_errors() {
     assert_eq!(calls[1].caller, "AKIAX");
 }
 
-async fn put_object(streams: &Streams, path: &str, body: &str, hash: &'static str) -> Answer {
+async fn put_object(streams: &Streams, path: &str, body: &str, hash: &'static str) -> HttpResponse {
     let name = HeaderName::from_static("x-amz-content-sha256");
     let headers = [
         (name, HeaderValue::from_static(hash)),

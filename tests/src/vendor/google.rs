@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use super::Fault;
-use super::shape::{PageReply, Parameters, Shape, awkward, padding};
+use super::shape::{PageResponse, Parameters, Shape, awkward, padding};
 use crate::timeline::Event;
 
 pub(super) const PATH: &str = "/admin/reports/v1/activity/users/all/applications/login";
@@ -51,25 +51,25 @@ pub(super) fn record(event: &Event, bytes: usize) -> String {
 }
 
 /// The response with a page. `items` is absent from an empty page.
-pub(super) fn page(reply: &PageReply<'_>) -> ResponseTemplate {
+pub(super) fn page(response: &PageResponse<'_>) -> ResponseTemplate {
     let mut body = String::from(r#"{"kind":"admin#reports#activities","etag":"\"page\"""#);
-    if !reply.events.is_empty() {
-        let records: Vec<String> = reply
+    if !response.events.is_empty() {
+        let records: Vec<String> = response
             .events
             .iter()
-            .map(|event| record(event, reply.record_bytes))
+            .map(|event| record(event, response.record_bytes))
             .collect();
         body.push_str(r#","items":["#);
         body.push_str(&records.join(","));
         body.push(']');
     }
-    if let Some(token) = &reply.next_token {
+    if let Some(token) = &response.next_token {
         body.push_str(r#","nextPageToken":""#);
         body.push_str(token);
         body.push('"');
     }
     body.push('}');
-    if reply.pretty {
+    if response.pretty {
         let value: Value = serde_json::from_str(&body).expect("the page above is JSON");
         body = format!("{value:#}");
     }

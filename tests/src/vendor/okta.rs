@@ -7,7 +7,7 @@ use windlass_core::system::SystemClock;
 use wiremock::ResponseTemplate;
 
 use super::Fault;
-use super::shape::{PageReply, Parameters, Shape, awkward, padding};
+use super::shape::{PageResponse, Parameters, Shape, awkward, padding};
 use crate::timeline::{Event, mix};
 
 pub(super) const PATH: &str = "/api/v1/logs";
@@ -64,31 +64,31 @@ pub(super) fn record(event: &Event, bytes: usize) -> String {
 }
 
 /// The response with a page. The next page is a link, which the last page of a bounded query lacks.
-pub(super) fn page(reply: &PageReply<'_>) -> ResponseTemplate {
-    let records: Vec<String> = reply
+pub(super) fn page(response: &PageResponse<'_>) -> ResponseTemplate {
+    let records: Vec<String> = response
         .events
         .iter()
-        .map(|event| record(event, reply.record_bytes))
+        .map(|event| record(event, response.record_bytes))
         .collect();
     let body = format!("[{}]", records.join(","));
     let own = format!(
         "<{}{PATH}?{}>; rel=\"self\"",
-        reply.self_origin, reply.query
+        response.self_origin, response.query
     );
     let page = with_quota(ResponseTemplate::new(200), 5_999)
         .append_header("Link", own)
         .set_body_raw(body, "application/json");
-    let Some(token) = &reply.next_token else {
+    let Some(token) = &response.next_token else {
         return page;
     };
-    let kept: Vec<&str> = reply
+    let kept: Vec<&str> = response
         .query
         .split('&')
         .filter(|pair| !pair.is_empty() && !pair.starts_with("after="))
         .collect();
     let next = format!(
         "<{}{PATH}?{}&after={token}>; rel=\"next\"",
-        reply.next_origin,
+        response.next_origin,
         kept.join("&")
     );
     page.append_header("Link", next)
@@ -124,9 +124,9 @@ pub(super) fn fault(fault: Fault) -> ResponseTemplate {
 }
 
 /// Adds the headers with the remaining rate quota.
-fn with_quota(reply: ResponseTemplate, remaining: u32) -> ResponseTemplate {
+fn with_quota(response: ResponseTemplate, remaining: u32) -> ResponseTemplate {
     let reset = SystemClock.now().as_seconds() + RATE_PERIOD_SECONDS;
-    reply
+    response
         .insert_header("X-Rate-Limit-Limit", "6000")
         .insert_header("X-Rate-Limit-Remaining", remaining.to_string())
         .insert_header("X-Rate-Limit-Reset", reset.to_string())

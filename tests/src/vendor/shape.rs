@@ -32,7 +32,7 @@ pub(super) struct Parameters {
 }
 
 /// One page, independent of a vendor's format.
-pub(super) struct PageReply<'a> {
+pub(super) struct PageResponse<'a> {
     /// The events in sending order.
     pub(super) events: Vec<Event>,
     pub(super) record_bytes: usize,
@@ -121,10 +121,10 @@ impl Shape {
         }
     }
 
-    pub(super) fn page(self, reply: &PageReply<'_>) -> ResponseTemplate {
+    pub(super) fn page(self, response: &PageResponse<'_>) -> ResponseTemplate {
         match self {
-            Self::Google => google::page(reply),
-            Self::Okta => okta::page(reply),
+            Self::Google => google::page(response),
+            Self::Okta => okta::page(response),
         }
     }
 

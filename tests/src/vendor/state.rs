@@ -12,7 +12,7 @@ use wiremock::{Request, ResponseTemplate};
 
 use super::faults::STALL_MS;
 use super::log::{Entry, Log, Served, WindowKey};
-use super::shape::{PageReply, Shape};
+use super::shape::{PageResponse, Shape};
 use super::tokens::TokenBook;
 use super::{ACCESS_TOKEN_PREFIX, Fault, Faults, OKTA_TOKEN, Quirk, Settings};
 use crate::timeline::{Event, Timeline};
@@ -139,13 +139,13 @@ impl State {
     }
 
     /// Responds to one request and logs it.
-    pub(super) fn answer(&self, request: &Request) -> ResponseTemplate {
+    pub(super) fn respond(&self, request: &Request) -> ResponseTemplate {
         self.wait_while_held();
         let mut changing = self.changing();
-        let (reply, served) = match (request.method.as_str(), request.url.path()) {
+        let (response, served) = match (request.method.as_str(), request.url.path()) {
             ("POST", "/token") if self.shape() == Shape::Google => changing.grant(request),
             ("GET", path) if path == self.shape().path() => {
-                self.answer_page(&mut changing, request)
+                self.respond_with_page(&mut changing, request)
             }
             _ => self.refuse(404, "notFound", "there is nothing at this address"),
         };
@@ -160,7 +160,7 @@ impl State {
             authorization: header(request, "authorization").map(str::to_owned),
             served,
         });
-        reply
+        response
     }
 
     fn refuse(&self, status: u16, reason: &str, message: &str) -> (ResponseTemplate, Served) {
@@ -170,7 +170,7 @@ impl State {
         )
     }
 
-    fn answer_page(
+    fn respond_with_page(
         &self,
         changing: &mut Changing,
         request: &Request,
@@ -183,9 +183,9 @@ impl State {
             Err(problem) => return self.refuse(400, "invalid", &problem),
         };
         if let Quirk::RetryAfter(seconds) = &changing.quirk {
-            let (reply, served) = self.refuse(429, "rateLimitExceeded", "too many requests");
+            let (response, served) = self.refuse(429, "rateLimitExceeded", "too many requests");
             return (
-                reply.insert_header("Retry-After", seconds.to_string().as_str()),
+                response.insert_header("Retry-After", seconds.to_string().as_str()),
                 served,
             );
         }
@@ -210,8 +210,8 @@ impl State {
             },
         };
         if let (Quirk::Redirect(target), true) = (&changing.quirk, offset > 0) {
-            let reply = ResponseTemplate::new(302).insert_header("Location", target.as_str());
-            return (reply, Served::Redirected);
+            let response = ResponseTemplate::new(302).insert_header("Location", target.as_str());
+            return (response, Served::Redirected);
         }
         let (page, records) = self.page(changing, request, &ask, offset);
         let served = Served::Page {
@@ -251,7 +251,7 @@ impl State {
             _ => self_origin.clone(),
         };
         let records = events.len();
-        let page = self.shape().page(&PageReply {
+        let page = self.shape().page(&PageResponse {
             events,
             record_bytes: self.timeline.record_bytes(),
             next_token,

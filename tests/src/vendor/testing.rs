@@ -9,13 +9,13 @@ use windlass_core::time::Timestamp;
 use super::{OKTA_TOKEN, Settings, Shape, Vendor};
 use crate::timeline::{BOUND_MS, Timeline, TimelineSpec};
 
-pub(super) struct Reply {
+pub(super) struct VendorResponse {
     pub(super) status: u16,
     pub(super) head: String,
     pub(super) body: String,
 }
 
-impl Reply {
+impl VendorResponse {
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -28,21 +28,21 @@ impl Reply {
     }
 }
 
-pub(super) async fn send(vendor: &Vendor, request: String) -> Reply {
+pub(super) async fn send(vendor: &Vendor, request: String) -> VendorResponse {
     let mut stream = TcpStream::connect(vendor.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).await.unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Reply {
+    VendorResponse {
         status,
         head: head.to_owned(),
         body: body.to_owned(),
     }
 }
 
-pub(super) async fn get(vendor: &Vendor, target: &str, authorization: &str) -> Reply {
+pub(super) async fn get(vendor: &Vendor, target: &str, authorization: &str) -> VendorResponse {
     let host = vendor.address();
     let request = format!(
         "GET {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n\
@@ -52,7 +52,7 @@ pub(super) async fn get(vendor: &Vendor, target: &str, authorization: &str) -> R
 }
 
 /// Requests an access token with an assertion grant.
-pub(super) async fn grant(vendor: &Vendor, body: &str) -> Reply {
+pub(super) async fn grant(vendor: &Vendor, body: &str) -> VendorResponse {
     let request = format!(
         "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -101,25 +101,25 @@ pub(super) fn first_page(vendor: &Vendor) -> String {
     }
 }
 
-/// The request for the page after `reply`; `None` after the last one.
-pub(super) fn next_page(vendor: &Vendor, first: &str, reply: &Reply) -> Option<String> {
+/// The request for the page after `response`; `None` after the last one.
+pub(super) fn next_page(vendor: &Vendor, first: &str, response: &VendorResponse) -> Option<String> {
     match vendor.shape() {
         Shape::Google => {
-            let body = reply.json();
+            let body = response.json();
             Some(format!(
                 "{first}&pageToken={}",
                 body.get("nextPageToken")?.as_str()?
             ))
         }
         Shape::Okta => {
-            let link = reply.link("next")?;
+            let link = response.link("next")?;
             Some(link.strip_prefix(&vendor.uri()).unwrap().to_owned())
         }
     }
 }
 
-pub(super) fn records(vendor: &Vendor, reply: &Reply) -> Vec<Value> {
-    let body = reply.json();
+pub(super) fn records(vendor: &Vendor, response: &VendorResponse) -> Vec<Value> {
+    let body = response.json();
     match vendor.shape() {
         Shape::Google => body
             .get("items")
@@ -135,10 +135,10 @@ pub(super) async fn pull(vendor: &Vendor) -> Vec<Value> {
     let mut target = Some(first.clone());
     let mut all = Vec::new();
     while let Some(request) = target {
-        let reply = get(vendor, &request, &authorization).await;
-        assert_eq!(reply.status, 200, "{}", reply.body);
-        all.extend(records(vendor, &reply));
-        target = next_page(vendor, &first, &reply);
+        let response = get(vendor, &request, &authorization).await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        all.extend(records(vendor, &response));
+        target = next_page(vendor, &first, &response);
     }
     all
 }

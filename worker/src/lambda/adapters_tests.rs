@@ -159,14 +159,14 @@ fn secrets_manager() -> (String, Arc<AtomicUsize>) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             counted.fetch_add(1, Ordering::SeqCst);
-            answer_secret(stream.unwrap()).unwrap();
+            respond_with_secret(stream.unwrap()).unwrap();
         }
     });
     (url, reads)
 }
 
 /// Reads one whole request and responds as `GetSecretValue`.
-fn answer_secret(stream: TcpStream) -> std::io::Result<()> {
+fn respond_with_secret(stream: TcpStream) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut body_bytes = 0;
     loop {

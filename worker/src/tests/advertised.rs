@@ -7,13 +7,13 @@ use windlass_core::clock::ManualClock;
 use windlass_core::source::Policy;
 use windlass_core::time::{MINUTE_MS, SECOND_MS};
 
-use super::fake_vendor::{Asked, Reply, answer, names, page_of};
+use super::fake_vendor::{Asked, Response, names, page_of, response};
 use super::harness::{Bench, Setting, after, definition};
 use crate::{Deadline, Outcome};
 
 /// A vendor with an advertised quota of ten requests per minute: requests before `NOW` plus a
 /// minute count against the first ten. Rejects any request beyond the quota.
-fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Reply) {
+fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Response) {
     let clock: Arc<OnceLock<Arc<ManualClock>>> = Arc::default();
     let (of_vendor, used) = (clock.clone(), Mutex::new((0, 0)));
     let vendor = move |asked: &Asked| {
@@ -31,7 +31,7 @@ fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked)
         let page = page_of(&names(asked.page), next);
         let headers = [("x-remaining", &*remaining), ("x-reset", &*reset)];
         let body = String::from_utf8(page.body.to_vec()).unwrap();
-        Ok(answer(200, &headers, &body))
+        Ok(response(200, &headers, &body))
     };
     (clock, vendor)
 }
@@ -68,7 +68,7 @@ async fn remaining_quota_is_divided_among_workers() {
             let remaining = (4 - asked.page).to_string();
             let headers = [("x-remaining", &*remaining), ("x-reset", "6")];
             let body = String::from_utf8(page.body.to_vec()).unwrap();
-            Ok(answer(200, &headers, &body))
+            Ok(response(200, &headers, &body))
         },
     )
     .await;

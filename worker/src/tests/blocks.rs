@@ -5,14 +5,14 @@ use windlass_core::source::SourceDefinition;
 use windlass_core::task::TASK_VERSION;
 use windlass_state::StateStore as _;
 
-use super::fake_vendor::{all, answer, well};
+use super::fake_vendor::{all, response, well};
 use super::harness::{Bench, definition};
 use crate::{AdapterError, Deadline, Outcome, Report};
 
 #[tokio::test]
 async fn denied_permission_blocks_source_and_keeps_cursor() {
     let bench = Bench::new(|asked| match asked.number {
-        2 => Ok(answer(403, &[], r#"{"error":{"message":"no scope"}}"#)),
+        2 => Ok(response(403, &[], r#"{"error":{"message":"no scope"}}"#)),
         _ => well(asked.page, 3),
     })
     .await;
@@ -41,7 +41,7 @@ async fn denied_permission_blocks_source_and_keeps_cursor() {
 
 #[tokio::test]
 async fn rejected_credentials_block_source() {
-    let bench = Bench::new(|_| Ok(answer(401, &[], "{}"))).await;
+    let bench = Bench::new(|_| Ok(response(401, &[], "{}"))).await;
     assert!(matches!(bench.run().await, Outcome::Blocked { .. }));
     assert_eq!(
         (bench.asked().len(), bench.window().await.attempts()),
@@ -90,14 +90,14 @@ async fn redefined_or_paused_source_releases_window_untouched() {
 
 #[tokio::test]
 async fn new_definition_is_not_blocked_for_old_one() {
-    let bench = Bench::new(|_| Ok(answer(403, &[], "{}"))).await;
+    let bench = Bench::new(|_| Ok(response(403, &[], "{}"))).await;
     let (store, now) = (bench.store.clone(), bench.id.from);
     let worker = bench.worker_with(move |operation, _| {
         use futures_util::FutureExt as _;
         if operation == windlass_state::failing::Operation::BlockSource {
             let definition = definition();
             let applied = store.apply_source(&definition, now).now_or_never();
-            applied.expect("memory answers at once").unwrap();
+            applied.expect("memory responds at once").unwrap();
         }
         windlass_state::failing::Fault::None
     });

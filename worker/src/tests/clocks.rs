@@ -5,15 +5,15 @@ use std::sync::{Arc, OnceLock};
 use windlass_core::clock::ManualClock;
 use windlass_core::{Clock as _, Status};
 
-use super::fake_vendor::{Asked, Reply, all, names, well};
+use super::fake_vendor::{Asked, Response, all, names, well};
 use super::harness::{Bench, SETTLE_MS, after};
 use crate::{Deadline, Outcome};
 
 /// A response with its `Date` replaced, or removed.
-fn dated(reply: Reply, date: Option<&str>) -> Reply {
-    reply.map(|mut reply| {
-        reply.headers = date.iter().map(|date| ("date", *date)).collect();
-        reply
+fn dated(response: Response, date: Option<&str>) -> Response {
+    response.map(|mut response| {
+        response.headers = date.iter().map(|date| ("date", *date)).collect();
+        response
     })
 }
 
@@ -58,7 +58,7 @@ async fn machine_clock_decides_without_vendor_clock() {
 fn takes_ms(
     page_ms: i64,
     count: usize,
-) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Reply) {
+) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Response) {
     let clock: Arc<OnceLock<Arc<ManualClock>>> = Arc::default();
     let given = Arc::clone(&clock);
     let vendor = move |asked: &Asked| {

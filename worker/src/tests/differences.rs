@@ -12,16 +12,16 @@ use windlass_core::{Status, Timestamp};
 use windlass_state::StateStore as _;
 use windlass_state::failing::{Fault, Operation};
 
-use super::fake_vendor::{Reply, all, answer, well};
+use super::fake_vendor::{Response, all, response, well};
 use super::harness::{Bench, SETTLE_MS, Setting, definition, only};
 use crate::{Deadline, Outcome};
 
 /// The response of `well`, served at an instant of the vendor clock.
-fn served(page: usize, count: usize, at: Timestamp) -> Reply {
+fn served(page: usize, count: usize, at: Timestamp) -> Response {
     let date = httpdate(at);
-    well(page, count).map(|mut reply| {
-        reply.headers = [("date", date.as_str())].into_iter().collect();
-        reply
+    well(page, count).map(|mut response| {
+        response.headers = [("date", date.as_str())].into_iter().collect();
+        response
     })
 }
 
@@ -181,7 +181,7 @@ async fn rejection_before_retention_does_not_block() {
             policy,
             ..Setting::default()
         };
-        let bench = Bench::with(setting, move |_| Ok(answer(400, &[date], "{}"))).await;
+        let bench = Bench::with(setting, move |_| Ok(response(400, &[date], "{}"))).await;
         let outcome = bench.run().await;
         let blocked = matches!(outcome, Outcome::Blocked { .. });
         assert_eq!(blocked, blocks, "{outcome:?}");
@@ -204,7 +204,7 @@ async fn window_splits_at_retention_start() {
         policy,
         ..Setting::default()
     };
-    let bench = Bench::with(setting, move |_| Ok(answer(400, &[date], "{}"))).await;
+    let bench = Bench::with(setting, move |_| Ok(response(400, &[date], "{}"))).await;
     bench.run().await;
     let window = bench.window().await;
     assert_eq!(
@@ -218,7 +218,7 @@ async fn window_splits_at_retention_start() {
 #[tokio::test]
 async fn outage_date_is_not_vendor_clock() {
     let date = ("date", "Fri, 01 Jan 2027 00:00:00 GMT");
-    let bench = Bench::new(move |_| Ok(answer(503, &[date], "{}"))).await;
+    let bench = Bench::new(move |_| Ok(response(503, &[date], "{}"))).await;
     bench.run().await;
     let group = &bench.definition.policy.rate_group;
     let stored = bench.store.rate_state(group).await.unwrap();
@@ -241,11 +241,11 @@ async fn dateless_page_continues_from_last_vendor_date() {
         let shows = Arc::new(AtomicBool::new(true));
         let vendor_shows = Arc::clone(&shows);
         let bench = Bench::with(setting, move |asked| {
-            served(asked.page, 2, right).map(|mut reply| {
+            served(asked.page, 2, right).map(|mut response| {
                 if !vendor_shows.load(Ordering::SeqCst) {
-                    reply.headers = std::iter::empty::<(&str, &str)>().collect();
+                    response.headers = std::iter::empty::<(&str, &str)>().collect();
                 }
-                reply
+                response
             })
         })
         .await;

@@ -12,7 +12,7 @@ use super::harness::{CANARY, Log};
 pub(super) const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
 pub(super) const RECORDS_PER_PAGE: usize = 3;
 
-pub(super) type Reply = Result<ApiResponse, TransportError>;
+pub(super) type Response = Result<ApiResponse, TransportError>;
 
 /// A small vendor in the shape of Google's Reports API.
 pub(super) const MANIFEST: &str = r#"
@@ -54,7 +54,7 @@ pub(super) fn ordered(order: &str) -> String {
     clippy::unnecessary_wraps,
     reason = "beside the other arms of a script"
 )]
-pub(super) fn timed(records: &[(&str, i64)], next: Option<&str>) -> Reply {
+pub(super) fn timed(records: &[(&str, i64)], next: Option<&str>) -> Response {
     let items: Vec<_> = records
         .iter()
         .map(|(name, minute)| {
@@ -64,7 +64,7 @@ pub(super) fn timed(records: &[(&str, i64)], next: Option<&str>) -> Reply {
         .collect();
     let next = next.map_or_else(String::new, |next| format!(r#","nextPageToken":"{next}""#));
     let body = format!(r#"{{"items":[{}]{next}}}"#, items.join(","));
-    Ok(answer(200, &[], &body))
+    Ok(response(200, &[], &body))
 }
 
 /// A request as the vendor sees it.
@@ -84,10 +84,10 @@ pub(super) fn page_of(names: &[String], next: Option<&str>) -> ApiResponse {
         .collect();
     let next = next.map_or_else(String::new, |next| format!(r#","nextPageToken":"{next}""#));
     let body = format!(r#"{{"items":[{}]{next}}}"#, items.join(","));
-    answer(200, &[], &body)
+    response(200, &[], &body)
 }
 
-pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ApiResponse {
+pub(super) fn response(status: u16, headers: &[(&str, &str)], body: &str) -> ApiResponse {
     let date = [("date", DATE)];
     let dated = !headers.iter().any(|(name, _)| *name == "date");
     let headers: Headers = headers
@@ -113,7 +113,7 @@ pub(super) fn names(page: usize) -> Vec<String> {
     clippy::unnecessary_wraps,
     reason = "beside the other arms of a script"
 )]
-pub(super) fn well(page: usize, count: usize) -> Reply {
+pub(super) fn well(page: usize, count: usize) -> Response {
     let next = (page + 1 < count).then(|| format!("p{}", page + 1));
     Ok(page_of(&names(page), next.as_deref()))
 }
@@ -125,7 +125,7 @@ pub(super) fn all(count: usize) -> Vec<String> {
 
 /// A transport to `vendor` that rejects other secrets. Logs each fetch.
 pub(super) fn transport(
-    vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    vendor: impl Fn(&Asked) -> Response + Send + Sync + 'static,
     log: Log,
 ) -> ScriptedTransport {
     let requests = Mutex::new(0);

@@ -13,7 +13,7 @@ use windlass_sink::ndjson::{NdjsonSink, Readers};
 use windlass_sink::{Batch, Sink, WindowWriter};
 use windlass_state::{MemoryStore, StateStore};
 
-use super::fake_vendor::{all, answer, names, page_of, well};
+use super::fake_vendor::{all, names, page_of, response, well};
 use super::harness::{Bench, after};
 use crate::{Deadline, Outcome};
 
@@ -59,7 +59,7 @@ async fn unfinishable_restarting_window_is_halved() {
     // Tokens are rejected once the run that received them has ended.
     let bench = Bench::new(|asked| match asked.page {
         0 => well(0, 4),
-        _ => Ok(answer(410, &[], "{}")),
+        _ => Ok(response(410, &[], "{}")),
     })
     .await;
     let mut width_ms = bench.window().await.span().width_ms();
@@ -91,7 +91,7 @@ async fn unfinishable_restarting_window_is_halved() {
 async fn rejected_token_halves_overrun_window() {
     let bench = Bench::new(|asked| match asked.page {
         0 | 1 => well(asked.page, 4),
-        _ => Ok(answer(410, &[], "{}")),
+        _ => Ok(response(410, &[], "{}")),
     })
     .await;
     bench.run_for(one_page()).await;

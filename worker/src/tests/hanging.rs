@@ -14,7 +14,7 @@ use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_core::window::{Status, Window};
 
-use super::fake_vendor::{MANIFEST, answer, token, transport, well};
+use super::fake_vendor::{MANIFEST, response, token, transport, well};
 use super::harness::{Bench, CANARY, Setting, TestSink, only};
 use crate::{AdapterError, AdapterFactory, Adapters, Deadline, Outcome, Seams, Stop, Worker};
 
@@ -40,7 +40,7 @@ impl Transport for Hanging {
             self.hangs.store(true, Ordering::SeqCst);
             pending::<()>().await;
         }
-        Ok(answer(503, &[], "{}"))
+        Ok(response(503, &[], "{}"))
     }
 }
 

@@ -20,7 +20,7 @@ use windlass_sink::memory::MemorySink;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore};
 
-use super::fake_vendor::{Asked, MANIFEST, Reply, token, transport};
+use super::fake_vendor::{Asked, MANIFEST, Response, token, transport};
 use super::slow_sink::SlowSink;
 use crate::{AdapterError, AdapterFactory, Adapters};
 use crate::{Deadline, Outcome, Report, Seams, Stop, Worker};
@@ -115,13 +115,13 @@ impl Log {
 }
 
 impl Bench {
-    pub(super) async fn new(vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+    pub(super) async fn new(vendor: impl Fn(&Asked) -> Response + Send + Sync + 'static) -> Self {
         Self::with(Setting::default(), vendor).await
     }
 
     /// A vendor with one-time tokens.
     pub(super) async fn single_use(
-        vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+        vendor: impl Fn(&Asked) -> Response + Send + Sync + 'static,
     ) -> Self {
         let setting = Setting {
             manifest: MANIFEST.replace("  replayable: true\n", ""),
@@ -132,7 +132,7 @@ impl Bench {
 
     pub(super) async fn with(
         setting: Setting,
-        vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+        vendor: impl Fn(&Asked) -> Response + Send + Sync + 'static,
     ) -> Self {
         let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
         let manifest = Manifest::load("sample.yaml", &setting.manifest).unwrap();

@@ -2,14 +2,14 @@
 
 use windlass_function::testing::LogLines;
 
-use super::fake_vendor::{answer, well};
+use super::fake_vendor::{response, well};
 use super::harness::Bench;
 use crate::Outcome;
 
 #[tokio::test]
 async fn every_log_line_names_source_window_epoch() {
     let bench = Bench::new(|asked| match asked.number {
-        1 | 3 => Ok(answer(503, &[], "{}")),
+        1 | 3 => Ok(response(503, &[], "{}")),
         _ => well(asked.page, 2),
     })
     .await;
@@ -35,7 +35,7 @@ async fn every_log_line_names_source_window_epoch() {
 
 #[tokio::test]
 async fn warn_filter_keeps_window_in_line() {
-    let bench = Bench::new(|_| Ok(answer(503, &[], "{}"))).await;
+    let bench = Bench::new(|_| Ok(response(503, &[], "{}"))).await;
     let lines = LogLines::default();
     let log = lines.start("warn");
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));

@@ -13,7 +13,7 @@ use windlass_sink::failing::{Applied, SinkCall};
 use windlass_state::failing::{Fault, Operation};
 
 use super::fake_vendor::{
-    Asked, MANIFEST, RECORDS_PER_PAGE, Reply, all, answer, names, page_of, well,
+    Asked, MANIFEST, RECORDS_PER_PAGE, Response, all, names, page_of, response, well,
 };
 use super::halves::halve;
 use super::harness::{Bench, only};
@@ -79,24 +79,24 @@ fn script() -> impl Strategy<Value = Script> {
         })
 }
 
-fn reply(fault: Option<VendorFault>, asked: &Asked) -> Reply {
+fn scripted(fault: Option<VendorFault>, asked: &Asked) -> Response {
     use VendorFault::{Early, Garbage, Outage, Refuses, RejectsToken, SlowDown, TimedOut};
     match fault {
         None => well(asked.page, PAGES),
-        Some(Outage) => Ok(answer(503, &[], "{}")),
+        Some(Outage) => Ok(response(503, &[], "{}")),
         Some(TimedOut) => Err(TransportError::Timeout("scripted".to_owned())),
-        Some(SlowDown) => Ok(answer(429, &[("retry-after", "600")], "{}")),
-        Some(Garbage) => Ok(answer(200, &[], "{\"items\":")),
-        Some(Early) => well(asked.page, PAGES).map(|mut reply| {
-            reply.headers = [("date", "Thu, 01 Jan 2026 00:59:00 GMT")]
+        Some(SlowDown) => Ok(response(429, &[("retry-after", "600")], "{}")),
+        Some(Garbage) => Ok(response(200, &[], "{\"items\":")),
+        Some(Early) => well(asked.page, PAGES).map(|mut response| {
+            response.headers = [("date", "Thu, 01 Jan 2026 00:59:00 GMT")]
                 .into_iter()
                 .collect();
-            reply
+            response
         }),
         // On the first page, it would mean that the vendor rejects the parameters.
-        Some(RejectsToken) if asked.page > 0 => Ok(answer(410, &[], "{}")),
-        Some(RejectsToken) => Ok(answer(500, &[], "{}")),
-        Some(Refuses) => Ok(answer(403, &[], "{}")),
+        Some(RejectsToken) if asked.page > 0 => Ok(response(410, &[], "{}")),
+        Some(RejectsToken) => Ok(response(500, &[], "{}")),
+        Some(Refuses) => Ok(response(403, &[], "{}")),
     }
 }
 
@@ -126,7 +126,7 @@ async fn bench(script: &Script, late: &Arc<AtomicBool>) -> Bench {
             names.insert(1, "late".to_owned());
             return Ok(page_of(&names, None));
         }
-        reply(fault, asked)
+        scripted(fault, asked)
     };
     let mut setting = swept();
     setting.manifest = MANIFEST.to_owned();
@@ -184,7 +184,7 @@ async fn run(bench: &mut Bench, script: &Script, run: usize) -> Outcome {
             .iter()
             .find(|(it, at, _)| *it == operation && *at == call)
         {
-            Some((_, _, true)) => Fault::LoseReply,
+            Some((_, _, true)) => Fault::LoseResponse,
             Some(_) => Fault::Refuse,
             None => Fault::None,
         }

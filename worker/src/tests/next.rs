@@ -9,13 +9,13 @@ use windlass_core::{Clock as _, Owner, Status, WindowId};
 use windlass_state::failing::{Fault, Operation};
 use windlass_state::{MemoryStore, StateStore as _};
 
-use super::fake_vendor::{Asked, Reply, answer, well};
+use super::fake_vendor::{Asked, Response, response, well};
 use super::harness::{Bench, definition};
 use crate::{Deadline, Outcome};
 
 /// A bench with three created windows.
 pub(super) async fn three(
-    vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    vendor: impl Fn(&Asked) -> Response + Send + Sync + 'static,
 ) -> (Bench, [WindowId; 3]) {
     let bench = Bench::new(vendor).await;
     let ids = [
@@ -148,10 +148,10 @@ async fn stopping_worker_leaves_hanging_vendor() {
 
 #[tokio::test]
 async fn shared_trouble_stops_taking_windows() {
-    let vendors: [fn(&Asked) -> Reply; 3] = [
-        |_| Ok(answer(403, &[], "{}")),
-        |_| Ok(answer(503, &[], "{}")),
-        |_| Ok(answer(429, &[("retry-after", "600")], "{}")),
+    let vendors: [fn(&Asked) -> Response; 3] = [
+        |_| Ok(response(403, &[], "{}")),
+        |_| Ok(response(503, &[], "{}")),
+        |_| Ok(response(429, &[("retry-after", "600")], "{}")),
     ];
     for vendor in vendors {
         let (bench, ids) = three(vendor).await;
@@ -165,7 +165,7 @@ async fn shared_trouble_stops_taking_windows() {
 #[tokio::test]
 async fn failed_window_does_not_hold_up_others() {
     let (bench, ids) = three(|asked| match asked.number {
-        1..=5 => Ok(answer(200, &[], "{")),
+        1..=5 => Ok(response(200, &[], "{")),
         _ => well(asked.page, 1),
     })
     .await;
@@ -192,7 +192,7 @@ async fn definition_is_reread_before_each_window() {
             use futures_util::FutureExt as _;
             if operation == Operation::Complete {
                 let applied = store.apply_source(&changed, changed.start).now_or_never();
-                applied.expect("memory answers at once").unwrap();
+                applied.expect("memory responds at once").unwrap();
             }
             Fault::None
         });

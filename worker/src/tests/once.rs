@@ -7,7 +7,7 @@ use windlass_core::{Status, limits};
 use windlass_state::StateStore;
 use windlass_state::failing::{Fault, Operation};
 
-use super::fake_vendor::{Asked, Reply, all, answer, well};
+use super::fake_vendor::{Asked, Response, all, response, well};
 use super::halves::halve;
 use super::harness::{Bench, after};
 use crate::{Deadline, Outcome, Stop};
@@ -16,8 +16,8 @@ use crate::{Deadline, Outcome, Stop};
 /// is lost. Rejects where `refuse` returns a response.
 fn scrolling(
     pages: usize,
-    refuse: impl Fn(&Asked) -> Option<Reply> + Send + Sync,
-) -> impl Fn(&Asked) -> Reply + Send + Sync {
+    refuse: impl Fn(&Asked) -> Option<Response> + Send + Sync,
+) -> impl Fn(&Asked) -> Response + Send + Sync {
     let scroll = Mutex::new(0);
     move |asked| {
         if let Some(refusal) = refuse(asked) {
@@ -63,7 +63,7 @@ async fn unsent_token_continues_after_vendor_wait() {
     for wait in [&[("retry-after", "60")][..], &[]] {
         // Every other request exceeds the quota.
         let vendor = scrolling(PAGES, |asked| {
-            (asked.number % 2 == 0).then(|| Ok(answer(429, wait, "{}")))
+            (asked.number % 2 == 0).then(|| Ok(response(429, wait, "{}")))
         });
         let bench = Bench::single_use(vendor).await;
         let mut runs = 1;
@@ -81,7 +81,7 @@ async fn token_continues_after_block() {
     let refused = AtomicBool::new(false);
     let vendor = scrolling(4, move |asked| {
         let first = asked.page == 2 && !refused.swap(true, Ordering::SeqCst);
-        first.then(|| Ok(answer(401, &[], "{}")))
+        first.then(|| Ok(response(401, &[], "{}")))
     });
     let bench = Bench::single_use(vendor).await;
     let outcome = bench.run().await;
@@ -121,11 +121,11 @@ async fn one_time_token_is_not_resent_after_outage() {
     let lost = AtomicBool::new(false);
     let scroll = scrolling(4, |_| None);
     let bench = Bench::single_use(move |asked| {
-        let reply = scroll(asked);
+        let page = scroll(asked);
         if asked.page == 2 && !lost.swap(true, Ordering::SeqCst) {
-            return Ok(answer(503, &[], ""));
+            return Ok(response(503, &[], ""));
         }
-        reply
+        page
     })
     .await;
     let outcome = bench.run().await;
@@ -166,12 +166,12 @@ async fn unsent_token_is_spent_by_killed_run() {
     let bench = Bench::single_use(scrolling(4, |_| None)).await;
     bench.run_for(one_page()).await;
     assert_eq!(bench.window().await.unsent_after(), Some(1));
-    let lose_the_answer = bench.worker_with(|operation, _| match operation {
+    let lose_response = bench.worker_with(|operation, _| match operation {
         Operation::Checkpoint => Fault::Refuse,
         _ => Fault::None,
     });
     let task = bench.task().await;
-    lose_the_answer.run(&task, Deadline::NONE).await;
+    lose_response.run(&task, Deadline::NONE).await;
     bench.recover().await;
     assert_eq!(bench.window().await.cursor().unwrap().token, "p1");
     let outcome = bench.run_when_due().await;

@@ -10,7 +10,7 @@ use windlass_sink::failing::{Applied, SinkCall};
 use windlass_state::StateStore as _;
 use windlass_state::failing::{Fault, Operation};
 
-use super::fake_vendor::{all, answer, names, page_of, well};
+use super::fake_vendor::{all, names, page_of, response, well};
 use super::harness::{Bench, only};
 use crate::{Deadline, Outcome};
 
@@ -50,7 +50,7 @@ async fn multi_page_window_is_delivered_once() {
 
 #[tokio::test]
 async fn empty_window_completes() {
-    let bench = Bench::new(|_| Ok(answer(200, &[], r#"{"kind":"activities"}"#))).await;
+    let bench = Bench::new(|_| Ok(response(200, &[], r#"{"kind":"activities"}"#))).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     let window = bench.window().await;
     assert_eq!(
@@ -176,7 +176,7 @@ async fn failed_prefetch_keeps_delivery() {
     let failed = Mutex::new(false);
     let bench = Bench::new(move |asked| {
         if asked.page == 1 && !std::mem::replace(&mut *failed.lock().unwrap(), true) {
-            return Ok(answer(429, &[("retry-after", "600")], "{}"));
+            return Ok(response(429, &[("retry-after", "600")], "{}"));
         }
         well(asked.page, 3)
     })

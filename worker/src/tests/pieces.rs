@@ -7,7 +7,7 @@ use windlass_core::time::MINUTE_MS;
 use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
 
-use super::fake_vendor::{Reply, answer, ordered};
+use super::fake_vendor::{Response, ordered, response};
 use super::harness::{Bench, Setting, definition};
 use crate::Outcome;
 
@@ -16,10 +16,10 @@ use crate::Outcome;
     clippy::unnecessary_wraps,
     reason = "beside the other arms of a script"
 )]
-fn page(records: &[String], next: Option<&str>) -> Reply {
+fn page(records: &[String], next: Option<&str>) -> Response {
     let next = next.map_or_else(String::new, |next| format!(r#","nextPageToken":"{next}""#));
     let body = format!(r#"{{"items":[{}]{next}}}"#, records.join(","));
-    Ok(answer(200, &[], &body))
+    Ok(response(200, &[], &body))
 }
 
 fn objects(count: usize) -> Vec<String> {

@@ -7,7 +7,7 @@ use windlass_core::{Clock as _, Status, limits};
 use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
 
-use super::fake_vendor::{all, answer, well};
+use super::fake_vendor::{all, response, well};
 use super::harness::Bench;
 use crate::{AdapterError, Outcome};
 
@@ -19,7 +19,7 @@ async fn refusing() -> (Bench, Arc<AtomicBool>) {
         if cured.load(Ordering::SeqCst) {
             well(asked.page, 3)
         } else {
-            Ok(answer(401, &[], "{}"))
+            Ok(response(401, &[], "{}"))
         }
     });
     (bench.await, is_cured)

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use windlass_core::{Status, limits};
 
-use super::fake_vendor::{Asked, Reply, all, answer, names, page_of, well};
+use super::fake_vendor::{Asked, Response, all, names, page_of, response, well};
 use super::harness::Bench;
 use crate::Outcome;
 
@@ -30,7 +30,7 @@ async fn rejected_token_restart_delivers_once() {
     let bench = Bench::new(move |asked| {
         if asked.page == 2 && !std::mem::replace(&mut *rejected.lock().unwrap(), true) {
             let body = r#"{"error":{"message":"Invalid pageToken"}}"#;
-            return Ok(answer(400, &[], body));
+            return Ok(response(400, &[], body));
         }
         well(asked.page, 4)
     })
@@ -54,7 +54,7 @@ async fn rejected_token_restart_delivers_once() {
 }
 
 /// A vendor whose page 1 always has `next` as its next token.
-fn leads_to(next: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
+fn leads_to(next: &'static str) -> impl Fn(&Asked) -> Response + Send + Sync {
     move |asked| match asked.page {
         0 => Ok(page_of(&names(0), Some("p1"))),
         1 => Ok(page_of(&names(1), Some(next))),
@@ -109,7 +109,7 @@ async fn later_restarts_back_off() {
 
 #[tokio::test]
 async fn too_large_response_splits_at_midpoint() {
-    let bench = Bench::new(|_| Ok(answer(413, &[], "{}"))).await;
+    let bench = Bench::new(|_| Ok(response(413, &[], "{}"))).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
     let middle = window.span().midpoint(1).unwrap();
@@ -122,7 +122,7 @@ async fn too_large_response_splits_at_midpoint() {
 #[tokio::test]
 async fn window_with_delivered_pages_is_not_split() {
     let bench = Bench::new(|asked| match asked.page {
-        1 => Ok(answer(413, &[], "{}")),
+        1 => Ok(response(413, &[], "{}")),
         page => well(page, 3),
     })
     .await;

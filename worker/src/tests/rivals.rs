@@ -21,7 +21,7 @@ pub(super) fn take_back(store: &MemoryStore, id: &WindowId) {
         let event = recover(&window, after(0)).unwrap();
         store.decide(&window, &event).await.unwrap();
     };
-    taken.now_or_never().expect("memory answers at once");
+    taken.now_or_never().expect("memory responds at once");
 }
 
 #[tokio::test]
@@ -58,11 +58,11 @@ async fn late_duplicate_is_fenced_without_request() {
 }
 
 #[tokio::test]
-async fn lost_claim_reply_does_not_adopt_rivals_claim() {
+async fn lost_claim_response_does_not_adopt_rivals_claim() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let task = bench.task().await;
     let second = bench.worker_with(|operation, number| match (operation, number) {
-        (Operation::Claim, 1) => Fault::LoseReply,
+        (Operation::Claim, 1) => Fault::LoseResponse,
         _ => Fault::None,
     });
     let first = bench.worker(bench.store.clone());
@@ -148,7 +148,7 @@ async fn worker_cannot_complete_parked_window() {
                     .await
                     .unwrap();
             };
-            parked.now_or_never().expect("memory answers at once");
+            parked.now_or_never().expect("memory responds at once");
         }
         Fault::None
     });

@@ -6,7 +6,7 @@ use windlass_core::{Status, limits};
 use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
 
-use super::fake_vendor::{all, answer, well};
+use super::fake_vendor::{all, response, well};
 use super::harness::{Bench, after};
 use crate::{Deadline, Outcome};
 
@@ -73,7 +73,7 @@ async fn unavailable_sink_backs_off_without_attempts() {
 #[tokio::test]
 async fn lost_output_restarts_at_page_one() {
     let bench = Bench::new(|asked| match asked.number {
-        2 => Ok(answer(429, &[("retry-after", "600")], "{}")),
+        2 => Ok(response(429, &[("retry-after", "600")], "{}")),
         _ => well(asked.page, 3),
     })
     .await;
@@ -97,7 +97,7 @@ async fn lost_output_restarts_at_page_one() {
 async fn unusable_records_become_rejects() {
     let bench = Bench::new(|_| {
         let body = r#"{"items":[{"id":"a"},7,{"id":"b","_windlass":1},{"id":"c"}]}"#;
-        Ok(answer(200, &[], body))
+        Ok(response(200, &[], body))
     })
     .await;
     assert_eq!(bench.run().await, Outcome::Completed);

@@ -6,7 +6,7 @@ use windlass_core::source::{Order, Policy};
 use windlass_core::time::MINUTE_MS;
 use windlass_core::{Status, Timestamp, Window};
 
-use super::fake_vendor::{Asked, Reply, answer, ordered, timed};
+use super::fake_vendor::{Asked, Response, ordered, response, timed};
 use super::harness::{Bench, Setting, after, definition};
 use crate::{Deadline, Outcome};
 
@@ -28,7 +28,7 @@ fn strict(order: Order) -> Setting {
 }
 
 /// A vendor with one record every `step` minutes from minute `first`; pages without end.
-fn every(first: i64, step: i64) -> impl Fn(&Asked) -> Reply + Send + Sync {
+fn every(first: i64, step: i64) -> impl Fn(&Asked) -> Response + Send + Sync {
     move |asked| {
         let page = i64::try_from(asked.page).unwrap();
         let names = [format!("{page}.0"), format!("{page}.1")];
@@ -102,10 +102,10 @@ async fn stopped_run_is_no_overrun() {
 
 /// The pages of `vendor`, except for page 2, which is rejected.
 fn rejecting(
-    vendor: impl Fn(&Asked) -> Reply + Send + Sync,
-) -> impl Fn(&Asked) -> Reply + Send + Sync {
+    vendor: impl Fn(&Asked) -> Response + Send + Sync,
+) -> impl Fn(&Asked) -> Response + Send + Sync {
     move |asked| match asked.page {
-        2 => Ok(answer(410, &[], "{}")),
+        2 => Ok(response(410, &[], "{}")),
         _ => vendor(asked),
     }
 }

@@ -7,7 +7,7 @@ use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
 use windlass_state::failing::{Fault, Operation};
 
-use super::fake_vendor::{all, answer, names, page_of, well};
+use super::fake_vendor::{all, names, page_of, response, well};
 use super::harness::{Bench, only};
 use crate::{Deadline, Outcome};
 
@@ -32,7 +32,7 @@ async fn failed_state_call_is_retried_and_resolved() {
         Operation::Checkpoint,
         Operation::Complete,
     ] {
-        for fault in [Fault::LoseReply, Fault::Refuse] {
+        for fault in [Fault::LoseResponse, Fault::Refuse] {
             let bench = Bench::new(|asked| well(asked.page, 3)).await;
             let outcome = run_with(&bench, operation, fault).await;
             assert_eq!(outcome, Outcome::Completed, "{operation:?} {fault:?}");
@@ -49,11 +49,11 @@ async fn failed_state_call_is_retried_and_resolved() {
 }
 
 #[tokio::test]
-async fn release_and_cooldown_happen_once_despite_lost_reply() {
+async fn release_and_cooldown_happen_once_despite_lost_response() {
     for operation in [Operation::Release, Operation::StartCooldown] {
-        for fault in [Fault::LoseReply, Fault::Refuse] {
+        for fault in [Fault::LoseResponse, Fault::Refuse] {
             let bench = Bench::new(|asked| match asked.number {
-                1 => Ok(answer(429, &[("retry-after", "600")], "{}")),
+                1 => Ok(response(429, &[("retry-after", "600")], "{}")),
                 _ => well(asked.page, 1),
             })
             .await;
@@ -68,9 +68,9 @@ async fn release_and_cooldown_happen_once_despite_lost_reply() {
 }
 
 #[tokio::test]
-async fn lost_block_reply_still_releases_window() {
-    for fault in [Fault::LoseReply, Fault::Refuse] {
-        let bench = Bench::new(|_| Ok(answer(403, &[], "{}"))).await;
+async fn lost_block_response_still_releases_window() {
+    for fault in [Fault::LoseResponse, Fault::Refuse] {
+        let bench = Bench::new(|_| Ok(response(403, &[], "{}"))).await;
         let outcome = run_with(&bench, Operation::BlockSource, fault).await;
         assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
         assert!(bench.source().await.blocked.is_some());
@@ -148,7 +148,7 @@ async fn sink_outage_during_lost_checkpoint_duplicates_nothing() {
         problem: "scripted failure".to_owned(),
     };
     bench.sink.fail(SinkCall::Write, 2, Applied::Nothing, error);
-    let outcome = run_with(&bench, Operation::Checkpoint, Fault::LoseReply).await;
+    let outcome = run_with(&bench, Operation::Checkpoint, Fault::LoseResponse).await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     assert_eq!(bench.written(), names(0));
     assert_eq!(bench.run_when_due().await, Outcome::Completed);

@@ -92,7 +92,7 @@ async fn unremembered_page_is_not_checkpointed() {
     assert_eq!((window.page(), window.cursor()), (0, None));
     bench.recover().await;
     let worker = bench.worker_with(|operation, call| match (operation, call) {
-        (Operation::Remember, 1) => Fault::LoseReply,
+        (Operation::Remember, 1) => Fault::LoseResponse,
         (Operation::Remember, 3) => Fault::Refuse,
         _ => Fault::None,
     });

@@ -12,7 +12,7 @@ use windlass_core::{Clock as _, Span, Status, Window, WindowId};
 use windlass_state::StateStore as _;
 use windlass_state::failing::Fault;
 
-use super::fake_vendor::{Asked, Reply, answer, names, ordered, page_of, timed, well};
+use super::fake_vendor::{Asked, Response, names, ordered, page_of, response, timed, well};
 use super::harness::{Bench, Setting, definition};
 use crate::{Deadline, Outcome};
 
@@ -68,7 +68,7 @@ fn digests(names: &[&str]) -> Vec<u64> {
 /// records.
 pub(super) fn with_late(
     late: &'static [(&'static str, i64)],
-) -> impl Fn(&Asked) -> Reply + Send + Sync {
+) -> impl Fn(&Asked) -> Response + Send + Sync {
     let passes = Mutex::new(0);
     move |asked| {
         let mut passes = passes.lock().unwrap();
@@ -206,7 +206,7 @@ async fn later_sweep_knows_deliveries_of_earlier_one() {
 
 #[tokio::test]
 async fn too_large_sweep_window_fails_with_reason() {
-    let bench = Bench::with(swept(), |_| Ok(answer(413, &[], "{}"))).await;
+    let bench = Bench::with(swept(), |_| Ok(response(413, &[], "{}"))).await;
     let bench = sweep(bench, 1, 0, 60).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
@@ -223,7 +223,7 @@ async fn too_large_sweep_window_fails_with_reason() {
 async fn records_without_id_are_not_remembered() {
     let nameless = |asked: &Asked| match asked.page {
         0 => Ok(page_of(&names(0), Some("p1"))),
-        _ => Ok(answer(200, &[], r#"{"items":[{"name":"nameless"}]}"#)),
+        _ => Ok(response(200, &[], r#"{"items":[{"name":"nameless"}]}"#)),
     };
     let bench = Bench::with(swept(), nameless).await;
     assert_eq!(bench.run().await, Outcome::Completed);
@@ -236,7 +236,13 @@ async fn records_without_id_are_not_remembered() {
 
 #[tokio::test]
 async fn reject_counts_as_delivered() {
-    let hidden = |_: &Asked| Ok(answer(200, &[], r#"{"items":[{"id":"a","_windlass":1}]}"#));
+    let hidden = |_: &Asked| {
+        Ok(response(
+            200,
+            &[],
+            r#"{"items":[{"id":"a","_windlass":1}]}"#,
+        ))
+    };
     let bench = Bench::with(swept(), hidden).await;
     bench.run().await;
     assert_eq!(bench.window().await.rejected(), 1);
@@ -247,7 +253,7 @@ async fn reject_counts_as_delivered() {
 }
 
 /// A vendor that lists `gone` once, before it rejects its own token.
-fn restarting() -> impl Fn(&Asked) -> Reply + Send + Sync {
+fn restarting() -> impl Fn(&Asked) -> Response + Send + Sync {
     let requests = Mutex::new(0);
     move |asked| {
         let mut requests = requests.lock().unwrap();
@@ -255,7 +261,7 @@ fn restarting() -> impl Fn(&Asked) -> Reply + Send + Sync {
         match (asked.page, *requests) {
             (0, 3) => timed(&[("a", 0)], Some("p1")),
             (0, _) => timed(&[("a", 0), ("gone", 1)], Some("p1")),
-            (_, 2) => Ok(answer(410, &[], "{}")),
+            (_, 2) => Ok(response(410, &[], "{}")),
             _ => timed(&[("c", 20)], None),
         }
     }
@@ -282,7 +288,7 @@ async fn restarted_sweep_redelivers_its_finds() {
         match (asked.page, *requests) {
             (0, 1) => timed(&[("a", 0)], None),
             (0, _) => timed(&[("a", 0), ("late", 1)], Some("p1")),
-            (_, 3) => Ok(answer(410, &[], "{}")),
+            (_, 3) => Ok(response(410, &[], "{}")),
             _ => timed(&[("b", 2)], None),
         }
     };

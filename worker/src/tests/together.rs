@@ -21,7 +21,7 @@ use windlass_sink::memory::MemorySink;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore as _};
 
-use super::fake_vendor::{MANIFEST, answer, transport, well};
+use super::fake_vendor::{MANIFEST, response, transport, well};
 use super::harness::{Bench, CANARY, NOW, after, only};
 use crate::{AdapterError, AdapterFactory, Adapters, Deadline, Outcome, Seams, Stop, Worker};
 
@@ -195,7 +195,7 @@ async fn slow_state_releases_no_request_burst() {
 #[tokio::test(start_paused = true)]
 async fn low_request_rate_holds_with_slow_state() {
     let slow = |operation, ms: i64| match operation {
-        Operation::ReserveRequests if ms < 30_000 => Fault::SlowReply { ms: 4_000 },
+        Operation::ReserveRequests if ms < 30_000 => Fault::SlowResponse { ms: 4_000 },
         _ => Fault::None,
     };
     for per_minute in [7, 10, 12, 15, 20, 30] {
@@ -272,7 +272,7 @@ async fn delivered_page_is_checkpointed_without_next_reservation() {
                 now: clock.now(),
             };
             let given = store.reserve_requests(&group, &asked).now_or_never();
-            given.expect("memory answers at once").unwrap();
+            given.expect("memory responds at once").unwrap();
         }
         Fault::None
     });
@@ -288,7 +288,7 @@ async fn failed_reservation_ends_run_without_request() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
     (bench.rate, bench.reserves_requests) = (Some(60), true);
     let worker = bench.worker_with(|operation, _| match operation {
-        Operation::ReserveRequests => Fault::LoseReply,
+        Operation::ReserveRequests => Fault::LoseResponse,
         _ => Fault::None,
     });
     let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
@@ -300,7 +300,7 @@ async fn failed_reservation_ends_run_without_request() {
 #[tokio::test]
 async fn failing_requests_need_reservations_too() {
     let mut bench = Bench::new(|asked| match asked.number {
-        1..=3 => Ok(answer(503, &[("retry-after", "0")], "{}")),
+        1..=3 => Ok(response(503, &[("retry-after", "0")], "{}")),
         _ => well(asked.page, 1),
     })
     .await;
@@ -337,7 +337,7 @@ async fn cooldown_starts_and(ms: i64) -> (Outcome, Bench) {
         use futures_util::FutureExt as _;
         if (operation, call) == (Operation::Checkpoint, 2) {
             let closed = store.start_cooldown(&cooldown, clock.now()).now_or_never();
-            closed.expect("memory answers at once").unwrap();
+            closed.expect("memory responds at once").unwrap();
             clock.advance_ms(ms);
         }
         Fault::None
@@ -372,7 +372,7 @@ async fn cooldown_is_not_reread_within_seconds() {
 #[tokio::test]
 async fn cooldown_stops_other_runs_of_process() {
     let bench = Bench::new(|asked| match asked.number {
-        3 => Ok(answer(429, &[("retry-after", "600")], "{}")),
+        3 => Ok(response(429, &[("retry-after", "600")], "{}")),
         _ => well(asked.page, 9),
     })
     .await;

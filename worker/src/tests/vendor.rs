@@ -3,13 +3,13 @@
 use windlass_connectors::http::TransportError;
 use windlass_core::{Status, limits};
 
-use super::fake_vendor::{all, answer, well};
+use super::fake_vendor::{all, response, well};
 use super::harness::{Bench, CANARY};
 use crate::Outcome;
 
 #[tokio::test]
 async fn garbage_is_retried_then_counts_as_attempt() {
-    let bench = Bench::new(|_| Ok(answer(200, &[], "<html>maintenance</html>"))).await;
+    let bench = Bench::new(|_| Ok(response(200, &[], "<html>maintenance</html>"))).await;
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(bench.asked().len(), limits::PAGE_TRIES_MAX);
@@ -26,7 +26,7 @@ async fn garbage_is_retried_then_counts_as_attempt() {
 #[tokio::test]
 async fn transient_garbage_is_not_counted() {
     let bench = Bench::new(|asked| match asked.number {
-        1..=4 => Ok(answer(200, &[], "{")),
+        1..=4 => Ok(response(200, &[], "{")),
         _ => well(asked.page, 2),
     })
     .await;
@@ -41,7 +41,7 @@ async fn transient_garbage_is_not_counted() {
 async fn outage_never_parks_and_backs_off() {
     let bench = Bench::new(|asked| match asked.number % 2 {
         0 => Err(TransportError::Interrupted("scripted".to_owned())),
-        _ => Ok(answer(503, &[], "{}")),
+        _ => Ok(response(503, &[], "{}")),
     })
     .await;
     let mut waits = Vec::new();
@@ -65,7 +65,7 @@ async fn outage_never_parks_and_backs_off() {
 
 #[tokio::test]
 async fn zero_retry_after_still_backs_off() {
-    let bench = Bench::new(|_| Ok(answer(503, &[("retry-after", "0")], "{}"))).await;
+    let bench = Bench::new(|_| Ok(response(503, &[("retry-after", "0")], "{}"))).await;
     bench.carve(1).await;
     bench.run().await;
     let window = bench.window().await;
@@ -77,7 +77,7 @@ async fn zero_retry_after_still_backs_off() {
 #[tokio::test]
 async fn progress_forgives_earlier_setbacks() {
     let bench = Bench::new(|asked| match asked.number {
-        1..=5 => Ok(answer(500, &[], "{}")),
+        1..=5 => Ok(response(500, &[], "{}")),
         _ => well(asked.page, 2),
     })
     .await;
@@ -92,7 +92,7 @@ async fn secret_echoed_by_vendor_is_never_stored() {
     for status in [403, 500, 200] {
         let bench = Bench::new(move |_| {
             let body = format!(r#"{{"error":{{"message":"bad token {CANARY}"}},"items":7}}"#);
-            Ok(answer(status, &[], &body))
+            Ok(response(status, &[], &body))
         })
         .await;
         let outcome = bench.run().await;

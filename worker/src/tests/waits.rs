@@ -3,14 +3,14 @@
 use windlass_core::time::{HOUR_MS, SECOND_MS};
 use windlass_core::{Clock as _, Status};
 
-use super::fake_vendor::{Asked, Reply, all, answer, names, page_of, well};
+use super::fake_vendor::{Asked, Response, all, names, page_of, response, well};
 use super::harness::{Bench, after, only};
 use crate::{Deadline, Outcome};
 
 /// Returns HTTP 429 to the first request and serves the next ones.
-fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
+fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Response + Send + Sync {
     move |asked| match asked.number {
-        1 => Ok(answer(429, &[("retry-after", wait)], "{}")),
+        1 => Ok(response(429, &[("retry-after", wait)], "{}")),
         _ => well(asked.page, 2),
     }
 }
@@ -50,7 +50,7 @@ async fn short_wait_is_slept_through() {
 
 #[tokio::test]
 async fn http_429_without_wait_grows_cooldown() {
-    let bench = Bench::new(|_| Ok(answer(429, &[], "{}"))).await;
+    let bench = Bench::new(|_| Ok(response(429, &[], "{}"))).await;
     let mut waits = Vec::new();
     for _ in 0..6 {
         assert!(matches!(
@@ -150,7 +150,7 @@ async fn slow_request_rate_admits_one_of_two_workers() {
 
 #[tokio::test]
 async fn slow_request_rate_holds_for_failing_requests() {
-    let mut bench = Bench::new(|_| Ok(answer(503, &[], "{}"))).await;
+    let mut bench = Bench::new(|_| Ok(response(503, &[], "{}"))).await;
     bench.rate = Some(1);
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
     assert_eq!(bench.asked().len(), 1);
@@ -164,7 +164,7 @@ async fn spent_quota_sets_cooldown_after_checkpoint() {
             let page = page_of(&names(0), Some("p1"));
             let body = String::from_utf8(page.body.to_vec()).unwrap();
             let headers = [("x-remaining", "0"), ("x-reset", "120")];
-            Ok(answer(200, &headers, &body))
+            Ok(response(200, &headers, &body))
         }
         page => well(page, 2),
     })
@@ -183,7 +183,7 @@ async fn quota_spent_by_last_page_sets_cooldown() {
         let page = page_of(&names(0), None);
         let body = String::from_utf8(page.body.to_vec()).unwrap();
         let headers = [("x-remaining", "0"), ("x-reset", "120")];
-        Ok(answer(200, &headers, &body))
+        Ok(response(200, &headers, &body))
     })
     .await;
     assert_eq!(bench.run().await, Outcome::Completed);

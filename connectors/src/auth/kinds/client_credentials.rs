@@ -14,7 +14,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Kind, Scheme, Source, TokenUrl};
-use crate::auth::endpoint::{Endpoint, TokenReply};
+use crate::auth::endpoint::{Endpoint, GrantedToken};
 use crate::auth::redact::Redactor;
 use crate::auth::token::{Grant, Granting};
 use crate::auth::{AUTHORIZATION, Access, CredentialsError, json_object, text_field};
@@ -105,7 +105,7 @@ impl Scheme for Resolved {
 
 type OauthClient = oauth2::Client<
     BasicErrorResponse,
-    TokenReply,
+    GrantedToken,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -134,8 +134,8 @@ impl Grant for Client {
         }
         Box::pin(async move {
             let carrier = Carrier(endpoint);
-            let reply = exchange.request_async(&carrier).await;
-            reply.map_err(|error| match error {
+            let response = exchange.request_async(&carrier).await;
+            response.map_err(|error| match error {
                 RequestTokenError::Request(failure) => failure,
                 // The other errors hold the body, which may hold the token.
                 _ => endpoint.unreadable(),
@@ -158,9 +158,9 @@ impl Carrier<'_> {
             self.0.remember(value.trim_start_matches("Basic "));
             request.set_header(AUTHORIZATION, value);
         }
-        let reply = self.0.send(&request).await?;
+        let response = self.0.send(&request).await?;
         // The OAuth client accepts only HTTP 200, so every success becomes one.
-        Ok(HttpResponse::new(reply.body.to_vec()))
+        Ok(HttpResponse::new(response.body.to_vec()))
     }
 }
 

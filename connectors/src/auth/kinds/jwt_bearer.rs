@@ -93,8 +93,8 @@ impl Grant for Assertion {
                 .append_pair("grant_type", JWT_BEARER)
                 .append_pair("assertion", &assertion)
                 .finish();
-            let reply = endpoint.send(&endpoint.request(form)).await?;
-            serde_json::from_slice(&reply.body).map_err(|_| endpoint.unreadable())
+            let response = endpoint.send(&endpoint.request(form)).await?;
+            serde_json::from_slice(&response.body).map_err(|_| endpoint.unreadable())
         })
     }
 }

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::service::answer;
+use super::service::service_reaction;
 use super::{State, To};
 
 /// A complete request.
@@ -28,9 +28,9 @@ pub(super) struct Arrived {
 }
 
 /// The reaction to a request.
-pub(super) enum Reply {
+pub(super) enum Reaction {
     /// A status and a body.
-    Answer(u16, Vec<u8>),
+    Response(u16, Vec<u8>),
     /// The connection closes.
     Hangup,
     /// No response for as long as the client waits.
@@ -67,14 +67,14 @@ async fn respond(
     request: HttpRequest<Incoming>,
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
     let arrived = arrive(request).await?;
-    let reply = answer(&mut state.lock().unwrap(), &arrived);
-    match reply {
-        Reply::Answer(status, body) => {
+    let reaction = service_reaction(&mut state.lock().unwrap(), &arrived);
+    match reaction {
+        Reaction::Response(status, body) => {
             let response = Response::builder().status(status);
             Ok(response.body(Full::from(body)).unwrap())
         }
-        Reply::Hangup => Err(std::io::ErrorKind::ConnectionAborted.into()),
-        Reply::Silence => std::future::pending().await,
+        Reaction::Hangup => Err(std::io::ErrorKind::ConnectionAborted.into()),
+        Reaction::Silence => std::future::pending().await,
     }
 }
 

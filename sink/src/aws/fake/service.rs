@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::http::{Arrived, Reply};
+use super::http::{Arrived, Reaction};
 use super::{Fault, ROLE_KEY, Request, State, Taken, To};
 
 /// Source: API references of PutRecordBatch and PutRecords, the same as in
@@ -25,7 +25,7 @@ struct Entry {
 }
 
 /// Carries out `arrived`, or fails as planned.
-pub(super) fn answer(state: &mut State, arrived: &Arrived) -> Reply {
+pub(super) fn service_reaction(state: &mut State, arrived: &Arrived) -> Reaction {
     let fault = state.faults.entry(arrived.to).or_default().pop_front();
     let (stream, entries) = match arrived.to {
         To::Firehose => entries(arrived, "DeliveryStreamName"),
@@ -40,10 +40,10 @@ pub(super) fn answer(state: &mut State, arrived: &Arrived) -> Reply {
         entries: entries.len(),
     });
     match fault {
-        Some(Fault::Answer(status, code, message)) => {
-            return Reply::Answer(status, error(arrived.to, code, message));
+        Some(Fault::Response(status, code, message)) => {
+            return Reaction::Response(status, error(arrived.to, code, message));
         }
-        Some(Fault::Hangup { applied: false }) => return Reply::Hangup,
+        Some(Fault::Hangup { applied: false }) => return Reaction::Hangup,
         _ => {}
     }
     let (status, body) = match arrived.to {
@@ -56,9 +56,9 @@ pub(super) fn answer(state: &mut State, arrived: &Arrived) -> Reply {
         To::Firehose | To::Kinesis => put(state, arrived.to, &stream, entries, fault.as_ref()),
     };
     match fault {
-        Some(Fault::Hangup { .. }) => Reply::Hangup,
-        Some(Fault::Silence) => Reply::Silence,
-        _ => Reply::Answer(status, body),
+        Some(Fault::Hangup { .. }) => Reaction::Hangup,
+        Some(Fault::Silence) => Reaction::Silence,
+        _ => Reaction::Response(status, body),
     }
 }
 
@@ -106,7 +106,7 @@ fn put(
             failures.push(None);
         }
     }
-    if matches!(fault, Some(Fault::ShortAnswer)) {
+    if matches!(fault, Some(Fault::ShortResponse)) {
         failures.pop();
     }
     let failed = failures.iter().flatten().count();

@@ -47,7 +47,7 @@ pub struct Tally {
     /// Deliveries with a planned fault; some end before its moment.
     pub struck: u32,
     /// Deliveries with a dropped response.
-    pub unanswered: u32,
+    pub without_response: u32,
 }
 
 /// The fault plan of a function.
@@ -56,7 +56,7 @@ pub struct Chaos {
     rng: fastrand::Rng,
     doubled_percent: u8,
     lost_percent: u8,
-    unanswered_percent: u8,
+    without_response_percent: u8,
     struck_percent: u8,
     strikes: Vec<Strike>,
     struck_max: u32,
@@ -77,7 +77,7 @@ impl Chaos {
             rng: fastrand::Rng::with_seed(seed),
             doubled_percent: 0,
             lost_percent: 0,
-            unanswered_percent: 0,
+            without_response_percent: 0,
             struck_percent: 0,
             strikes: Vec::new(),
             struck_max: 0,
@@ -99,8 +99,8 @@ impl Chaos {
     }
 
     /// `percent` % of the environments' responses are dropped.
-    pub fn unanswered(mut self, percent: u8) -> Self {
-        self.unanswered_percent = percent;
+    pub fn without_response(mut self, percent: u8) -> Self {
+        self.without_response_percent = percent;
         self
     }
 
@@ -143,14 +143,14 @@ impl Chaos {
 
     fn draw_delivery(&mut self) -> Fate {
         let delay_ms = self.rng.u64(self.delay_ms.clone());
-        let unanswered = self.happens(self.unanswered_percent);
-        self.tally.unanswered += u32::from(unanswered);
+        let without_response = self.happens(self.without_response_percent);
+        self.tally.without_response += u32::from(without_response);
         let strikes = self.happens(self.struck_percent) && self.tally.struck < self.struck_max;
         let strike = strikes.then(|| self.draw_strike()).flatten();
         self.tally.struck += u32::from(strike.is_some());
         Fate {
             delay_ms,
-            unanswered,
+            without_response,
             strike,
         }
     }
@@ -171,7 +171,7 @@ impl Chaos {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) delay_ms: u64,
-    pub(super) unanswered: bool,
+    pub(super) without_response: bool,
     pub(super) strike: Option<(Act, When)>,
 }
 
@@ -191,7 +191,7 @@ mod tests {
             act: Act::Kill,
             moment: Moment::AfterMs(5..=9),
         };
-        let chaos = Chaos::new(3).doubled(20).lost(10).unanswered(5);
+        let chaos = Chaos::new(3).doubled(20).lost(10).without_response(5);
         chaos.delay_ms(0..=50).struck(30, 40, &[strike])
     }
 
@@ -211,7 +211,7 @@ mod tests {
             (20..90).contains(&tally.lost) && (50..150).contains(&tally.doubled),
             "{tally:?}"
         );
-        assert!(tally.unanswered > 0);
+        assert!(tally.without_response > 0);
         assert_eq!(tally.struck, 40, "there are no more strikes than allowed");
     }
 

@@ -169,12 +169,12 @@ async fn run(
         trace_id: event.trace_id,
         payload: event.payload,
         deadline_ms: SystemClock.now().as_ms().saturating_add(timeout_ms),
-        unanswered: fate.unanswered,
+        without_response: fate.without_response,
         ended: sender,
     };
     environment.api.assign(assignment).await;
     let end = tokio::select! {
-        said = answer(&mut ended) => End::Said(said),
+        said = response(&mut ended) => End::Said(said),
         status = environment.exit() => End::Exited(status.map_or_else(|error| error.to_string(), |status| status.to_string())),
         () = SystemClock.sleep(timeout_ms), if !is_to_freeze => End::TimedOut,
         act = strike => End::Struck(act),
@@ -228,7 +228,7 @@ pub(super) async fn thaw(function: &Deployed) -> anyhow::Result<Vec<Invocation>>
             .send(Signal::Continue)
             .context("cannot wake a stopped process")?;
         let outcome = tokio::select! {
-            said = answer(&mut frozen.ended) => said.into(),
+            said = response(&mut frozen.ended) => said.into(),
             status = frozen.environment.exit() => Outcome::Exited(status?.to_string()),
         };
         let max_rss_kb = frozen.environment.max_rss_kb();
@@ -244,7 +244,7 @@ pub(super) async fn thaw(function: &Deployed) -> anyhow::Result<Vec<Invocation>>
 }
 
 /// The bootstrap's response; pending forever if the channel is closed.
-async fn answer(ended: &mut oneshot::Receiver<Said>) -> Said {
+async fn response(ended: &mut oneshot::Receiver<Said>) -> Said {
     match ended.await {
         Ok(said) => said,
         Err(_) => std::future::pending().await,

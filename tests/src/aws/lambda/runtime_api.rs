@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::environment::ARN_PREFIX;
-use crate::aws::http::{Answer, HttpRequest, Reply, Server};
+use crate::aws::http::{HttpRequest, HttpResponse, Reaction, Server};
 
 /// One invocation for a bootstrap.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Assignment {
     pub(super) deadline_ms: i64,
     /// True if its response is dropped: the connection is closed, and the response recorded
     /// nowhere.
-    pub(super) unanswered: bool,
+    pub(super) without_response: bool,
     pub(super) ended: oneshot::Sender<Said>,
 }
 
@@ -61,7 +61,7 @@ impl RuntimeApi {
             let shared = Arc::clone(&shared);
             move |request| {
                 let shared = Arc::clone(&shared);
-                async move { shared.answer(request).await }
+                async move { shared.respond(request).await }
             }
         });
         Ok(Self {
@@ -98,7 +98,7 @@ impl Shared {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: HttpRequest) -> Reply {
+    async fn respond(&self, request: HttpRequest) -> Reaction {
         let path = request.uri.path();
         let place = path.strip_prefix("/2018-06-01/runtime/").unwrap_or("");
         match (
@@ -115,24 +115,24 @@ impl Shared {
             (&Method::POST, ["init", "error"]) => {
                 let said = String::from_utf8_lossy(&request.body).into_owned();
                 self.started.send_replace(Some(Err(said)));
-                Answer::empty(StatusCode::ACCEPTED).into()
+                HttpResponse::empty(StatusCode::ACCEPTED).into()
             }
-            _ => Answer::empty(StatusCode::NOT_FOUND).into(),
+            _ => HttpResponse::empty(StatusCode::NOT_FOUND).into(),
         }
     }
 
-    async fn next(&self) -> Reply {
+    async fn next(&self) -> Reaction {
         self.started.send_if_modified(|started| {
             let first = started.is_none();
             started.get_or_insert(Ok(()));
             first
         });
         let Some(assignment) = self.work.lock().await.recv().await else {
-            return Reply::HangUp;
+            return Reaction::HangUp;
         };
-        let answer = Answer {
+        let response = HttpResponse {
             body: assignment.payload.clone(),
-            ..Answer::empty(StatusCode::OK)
+            ..HttpResponse::empty(StatusCode::OK)
         };
         let headers = [
             (
@@ -149,31 +149,34 @@ impl Shared {
             ),
             ("lambda-runtime-trace-id", assignment.trace_id.clone()),
         ];
-        let answer = headers.into_iter().fold(answer, |answer, (name, value)| {
-            let value = HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(""));
-            answer.with(HeaderName::from_static(name), value)
-        });
+        let response = headers
+            .into_iter()
+            .fold(response, |response, (name, value)| {
+                let value = HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(""));
+                response.with(HeaderName::from_static(name), value)
+            });
         *self.current() = Some(assignment);
-        answer.into()
+        response.into()
     }
 
-    fn end(&self, request_id: &str, said: Said) -> Reply {
+    fn end(&self, request_id: &str, said: Said) -> Reaction {
         let mut current = self.current();
         if current
             .as_ref()
             .is_none_or(|current| current.request_id != request_id)
         {
-            return Answer::error(StatusCode::BAD_REQUEST, "InvalidRequestID", request_id).into();
+            return HttpResponse::error(StatusCode::BAD_REQUEST, "InvalidRequestID", request_id)
+                .into();
         }
         let Some(assignment) = current.take() else {
-            return Reply::HangUp;
+            return Reaction::HangUp;
         };
-        if assignment.unanswered {
-            return Reply::HangUp;
+        if assignment.without_response {
+            return Reaction::HangUp;
         }
         // The receiver is gone if the invocation was abandoned meanwhile.
         let received = assignment.ended.send(said);
         drop(received);
-        Answer::empty(StatusCode::ACCEPTED).into()
+        HttpResponse::empty(StatusCode::ACCEPTED).into()
     }
 }

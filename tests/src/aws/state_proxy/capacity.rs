@@ -90,22 +90,22 @@ fn mentions(expression: &str, name: &str) -> bool {
         .any(|(at, _)| !expression[at + name.len()..].starts_with(is_word))
 }
 
-/// The consumed capacity of `operation`. `read` is its response with all items read, `reply` the
+/// The consumed capacity of `operation`. `read` is its response with all items read, `response` the
 /// response to the client.
 pub(super) fn units(
     operation: &str,
     request: &Value,
     read: &Value,
-    reply: &Value,
+    response: &Value,
     status: StatusCode,
 ) -> Units {
     let write = |write| Units { write, read: 0.0 };
     let read_units = |read| Units { write: 0.0, read };
-    let conditional = reply["__type"].as_str().unwrap_or("");
+    let conditional = response["__type"].as_str().unwrap_or("");
     if status != StatusCode::OK {
         // A failed condition is billed by the size of the existing item, at least one unit.
         return if conditional.ends_with("ConditionalCheckFailedException") {
-            write(steps(item_bytes(&reply["Item"]), WRITE_BYTES))
+            write(steps(item_bytes(&response["Item"]), WRITE_BYTES))
         } else {
             Units::default()
         };
@@ -114,7 +114,7 @@ pub(super) fn units(
     let rate = |request: &Value| if consistent(request) { 1.0 } else { 0.5 };
     match operation {
         "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => {
-            write(billed(&reply["ConsumedCapacity"]))
+            write(billed(&response["ConsumedCapacity"]))
         }
         "GetItem" => read_units(rate(request) * steps(item_bytes(&read["Item"]), READ_BYTES)),
         "Query" | "Scan" => {
@@ -127,7 +127,7 @@ pub(super) fn units(
             read_units(
                 tables
                     .map(|(name, asked)| {
-                        let found = list(&reply["Responses"][name]);
+                        let found = list(&response["Responses"][name]);
                         let missing = list(&asked["Keys"]).len().saturating_sub(found.len());
                         let found = found.iter().map(|item| steps(item_bytes(item), READ_BYTES));
                         rate(asked) * (found.sum::<f64>() + count(missing))
@@ -213,8 +213,8 @@ mod tests {
         json!({"pk": {"S": "item"}, "x": {"S": "x".repeat(bytes - 7)}})
     }
 
-    fn read_of(operation: &str, request: &Value, reply: &Value) -> f64 {
-        units(operation, request, reply, reply, StatusCode::OK).read
+    fn read_of(operation: &str, request: &Value, response: &Value) -> f64 {
+        units(operation, request, response, response, StatusCode::OK).read
     }
 
     #[test]
@@ -238,9 +238,9 @@ mod tests {
     fn reads_are_billed_per_four_kilobytes() {
         let consistent = json!({"ConsistentRead": true});
         for (bytes, expected) in [(100, 1.0), (4096, 1.0), (4097, 2.0)] {
-            let reply = json!({"Item": item(bytes)});
-            assert!((read_of("GetItem", &consistent, &reply) - expected).abs() < 0.01);
-            assert!((read_of("GetItem", &json!({}), &reply) - expected / 2.0).abs() < 0.01);
+            let response = json!({"Item": item(bytes)});
+            assert!((read_of("GetItem", &consistent, &response) - expected).abs() < 0.01);
+            assert!((read_of("GetItem", &json!({}), &response) - expected / 2.0).abs() < 0.01);
         }
         assert!((read_of("GetItem", &consistent, &json!({})) - 1.0).abs() < 0.01);
     }
@@ -252,20 +252,20 @@ mod tests {
         assert!((read_of("Query", &query, &json!({"Items": two})) - 2.0).abs() < 0.01);
         let asked = json!({"ConsistentRead": true, "Keys": [{}, {}, {}]});
         let batch = json!({"RequestItems": {"t": asked}});
-        let reply = json!({"Responses": {"t": two}});
-        assert!((read_of("BatchGetItem", &batch, &reply) - 3.0).abs() < 0.01);
+        let response = json!({"Responses": {"t": two}});
+        assert!((read_of("BatchGetItem", &batch, &response) - 3.0).abs() < 0.01);
     }
 
     #[test]
     fn failed_condition_is_billed_by_stored_item() {
         let failed = |item: Value| {
             let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-            let reply = json!({"__type": kind, "Item": item});
+            let response = json!({"__type": kind, "Item": item});
             units(
                 "UpdateItem",
                 &json!({}),
-                &reply,
-                &reply,
+                &response,
+                &response,
                 StatusCode::BAD_REQUEST,
             )
             .write

@@ -13,7 +13,7 @@ pub enum StateFault {
     /// HTTP 500, not applied.
     Internal,
     /// Applied, and the connection closed without a response.
-    LostReply,
+    LostResponse,
 }
 
 /// The fault plan of a state table.
@@ -77,7 +77,7 @@ mod tests {
             StateFault::Throttled,
             StateFault::Conflict,
             StateFault::Internal,
-            StateFault::LostReply,
+            StateFault::LostResponse,
         ];
         let run = || {
             let mut faults = StateFaults::new(5, 30, &kinds).latency_ms(1..=9);

@@ -8,7 +8,7 @@ pub enum CallFault {
     /// Nothing is accepted.
     Unavailable,
     /// Applied, and the connection closed without a response.
-    LostReply,
+    LostResponse,
     /// Applied, and no response for longer than any client waits.
     Timeout,
 }

@@ -7,7 +7,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::aws::http::{Answer, HttpRequest};
+use crate::aws::http::{HttpRequest, HttpResponse};
 
 /// Bucket and key in a path.
 pub(super) fn place(path: &str) -> Result<(String, String), String> {
@@ -48,19 +48,20 @@ pub(super) fn body(request: &HttpRequest) -> Option<Bytes> {
 }
 
 /// An error in the format of S3.
-pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
+pub(super) fn error(status: StatusCode, code: &str, message: &str) -> HttpResponse {
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
          <Message>{message}</Message><RequestId>fake</RequestId></Error>"
     );
-    Answer {
+    HttpResponse {
         body: Bytes::from(xml),
-        ..Answer::empty(status).with(CONTENT_TYPE, HeaderValue::from_static("application/xml"))
+        ..HttpResponse::empty(status)
+            .with(CONTENT_TYPE, HeaderValue::from_static("application/xml"))
     }
 }
 
 /// An error of the other services, in the format of S3.
-pub(super) fn as_xml(refused: &Answer) -> Answer {
+pub(super) fn as_xml(refused: &HttpResponse) -> HttpResponse {
     let said: Value = serde_json::from_slice(&refused.body).unwrap_or_default();
     let code = match said["__type"].as_str().unwrap_or("") {
         "AccessDeniedException" => "AccessDenied",

@@ -68,14 +68,14 @@ const KEYS: [&str; 18] = [
 ];
 
 /// The target for whole responses.
-pub(crate) struct ReplyJudge {
+pub(crate) struct ResponseJudge {
     vendors: Vec<Vendor>,
     bodies: Corpus,
     headers: Corpus,
     tokens: Corpus,
 }
 
-impl ReplyJudge {
+impl ResponseJudge {
     pub(crate) fn new() -> Self {
         let mut bodies = files("connectors/fixtures", "json");
         bodies.extend(files("connectors/fixtures", "html"));
@@ -111,9 +111,9 @@ impl ReplyJudge {
     }
 }
 
-impl Target for ReplyJudge {
+impl Target for ResponseJudge {
     fn name(&self) -> &'static str {
-        "reply_judge"
+        "response_judge"
     }
 
     fn share(&self) -> u64 {
@@ -161,15 +161,15 @@ impl Target for ReplyJudge {
         let vendor = &self.vendors[at];
         let token = Some(input.text("token")).filter(|token| !token.is_empty());
         let token = token.as_deref();
-        let reply = ApiResponse {
+        let response = ApiResponse {
             status: input.text("status").parse().unwrap_or_default(),
             headers: headers(&input.text("headers")),
             body: Bytes::copy_from_slice(input.bytes("body")),
         };
-        let read = read(&vendor.connector, token, &reply, meter);
+        let read = read(&vendor.connector, token, &response, meter);
         match read {
             Ok(page) => {
-                is_page(vendor, &reply, &page)?;
+                is_page(vendor, &response, &page)?;
                 is_usable(&vendor.connector, token, &page)
             }
             Err(failure) => is_failure(token, &failure),
@@ -181,10 +181,10 @@ impl Target for ReplyJudge {
 pub(crate) fn read(
     connector: &Connector,
     token: Option<&str>,
-    reply: &ApiResponse,
+    response: &ApiResponse,
     meter: &mut Meter,
 ) -> Result<Page, Failure> {
-    meter.watch(|| connector.read(&connector.request(span(), token)?, reply, now()))
+    meter.watch(|| connector.read(&connector.request(span(), token)?, response, now()))
 }
 
 /// Parses one header per line.
@@ -196,12 +196,12 @@ pub(crate) fn headers(text: &str) -> Headers {
 }
 
 /// Fails unless the page has the contents of the body.
-fn is_page(vendor: &Vendor, reply: &ApiResponse, page: &Page) -> Result<(), String> {
-    let is_success = (200..300).contains(&reply.status);
+fn is_page(vendor: &Vendor, response: &ApiResponse, page: &Page) -> Result<(), String> {
+    let is_success = (200..300).contains(&response.status);
     expect(is_success, || {
-        format!("a page with status {}", reply.status)
+        format!("a page with status {}", response.status)
     })?;
-    let body = &reply.body;
+    let body = &response.body;
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|_| "a page that is not UTF-8".to_owned())?;
     let records = page.records.len() + usize::try_from(page.trimmed).unwrap_or(usize::MAX);
@@ -230,7 +230,7 @@ fn is_page(vendor: &Vendor, reply: &ApiResponse, page: &Page) -> Result<(), Stri
         let has_id = record.id.as_ref().is_none_or(|id| !id.is_empty());
         expect(has_id, || "an id without text".to_owned())?;
     }
-    let size = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
+    let size = u64::try_from(response.body.len()).unwrap_or(u64::MAX);
     expect(page.body_bytes == size, || "the size is another".to_owned())
 }
 

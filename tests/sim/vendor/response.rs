@@ -8,7 +8,7 @@ use windlass_core::time::MINUTE_MS;
 use super::fault::Fault;
 use super::listing::{Ask, Listing};
 use super::shape::Problem;
-use super::spec::{RetentionReply, Shape};
+use super::spec::{RetentionResponse, Shape};
 use super::token::{Position, Token, hash};
 use super::{State, Vendor};
 
@@ -31,7 +31,7 @@ enum Redeemed {
 
 impl Vendor {
     /// The response to `request`, whose parameters are `query`.
-    pub(super) fn answer(
+    pub(super) fn respond(
         &self,
         state: &mut State,
         request: &ApiRequest,
@@ -218,7 +218,7 @@ impl Vendor {
 
     fn is_gone(&self, ask: &Ask, now: Timestamp) -> bool {
         self.spec.retention.is_some_and(|it| {
-            it.reply == RetentionReply::Refused && ask.to < now.minus_ms(it.kept_ms)
+            it.response == RetentionResponse::Refused && ask.to < now.minus_ms(it.kept_ms)
         })
     }
 
