@@ -72,7 +72,7 @@ impl Access {
 
 /// The generation of the token that a request was sent with; `None` for fixed credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pass(Option<u64>);
+pub(crate) struct TokenGeneration(Option<u64>);
 
 impl Credentials {
     /// No credentials, for an open API.
@@ -105,13 +105,13 @@ impl Credentials {
         transport: &T,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
-    ) -> Result<Pass, Failure> {
+    ) -> Result<TokenGeneration, Failure> {
         match &self.access {
             Access::Fixed(headers) => {
                 for (name, value) in headers {
                     request.set_header(name, value.expose_secret());
                 }
-                Ok(Pass(None))
+                Ok(TokenGeneration(None))
             }
             Access::Token(source) => {
                 let token = source
@@ -119,14 +119,14 @@ impl Credentials {
                     .await?;
                 let value = format!("Bearer {}", token.value.expose_secret());
                 request.set_header(AUTHORIZATION, value);
-                Ok(Pass(Some(token.generation)))
+                Ok(TokenGeneration(Some(token.generation)))
             }
         }
     }
 
     /// Records that the vendor accepted a request sent with `pass`.
-    pub(crate) async fn accepted(&self, pass: Pass) {
-        if let (Access::Token(source), Some(generation)) = (&self.access, pass.0) {
+    pub(crate) async fn accepted(&self, generation: TokenGeneration) {
+        if let (Access::Token(source), Some(generation)) = (&self.access, generation.0) {
             source.accepted(generation).await;
         }
     }
@@ -134,8 +134,8 @@ impl Credentials {
     /// Records that the vendor returned HTTP 401 to a request sent with `pass`. Returns whether a
     /// retry can help: not with fixed credentials, and not directly after a renewal for the same
     /// reason.
-    pub(crate) async fn rejected(&self, pass: Pass) -> bool {
-        match (&self.access, pass.0) {
+    pub(crate) async fn rejected(&self, generation: TokenGeneration) -> bool {
+        match (&self.access, generation.0) {
             (Access::Token(source), Some(generation)) => source.rejected(generation).await,
             _ => false,
         }

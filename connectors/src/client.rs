@@ -136,9 +136,9 @@ impl<T: Transport> Client<T> {
     ) -> Result<Outcome, Failure> {
         let mut http = request.http().clone();
         let (clock, entropy) = (self.clock.as_ref(), self.entropy.as_ref());
-        let pass = credentials.authorize(&mut http, &self.transport, clock, entropy);
-        let pass = match pass.await {
-            Ok(pass) => pass,
+        let generation = credentials.authorize(&mut http, &self.transport, clock, entropy);
+        let generation = match generation.await {
+            Ok(generation) => generation,
             Err(failure) if is_refusal(&failure) => return Ok(Outcome::Rejected(failure)),
             Err(failure) => return Err(failure),
         };
@@ -148,7 +148,7 @@ impl<T: Transport> Client<T> {
             .map_err(|error| error.into_failure(connector.origin(), connector.host_setting()))?;
         let status = response.status;
         if (200..300).contains(&status) {
-            credentials.accepted(pass).await;
+            credentials.accepted(generation).await;
         }
         // The manifest's rules take precedence: a vendor may use HTTP 401 for another reason.
         let now = self.clock.now();
@@ -156,7 +156,7 @@ impl<T: Transport> Client<T> {
             Ok(page) => Ok(Outcome::Page(page)),
             Err(failure) if is_refusal(&failure) => {
                 // An expired token is HTTP 401: RFC 6750, section 3.1.
-                let is_stale = status == 401 && credentials.rejected(pass).await;
+                let is_stale = status == 401 && credentials.rejected(generation).await;
                 Ok(if is_stale {
                     Outcome::Stale(failure)
                 } else {

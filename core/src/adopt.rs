@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::carve::settled_edge;
+use crate::creation::settled_edge;
 use crate::ids::{Generation, Lane, Timeline, WindowId};
 use crate::limits;
 use crate::progress::Progress;

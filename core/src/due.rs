@@ -2,8 +2,8 @@
 //! results sleeps until then; all other changes of a timeline are events that the planner receives.
 
 use crate::block::Work;
-use crate::carve;
 use crate::checkpoint::earliest;
+use crate::creation;
 use crate::ids::Lane;
 use crate::plan::Situation;
 use crate::sweep;
@@ -79,7 +79,7 @@ fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timesta
             }
         }
         Lane::Live | Lane::Backfill(_) => {
-            let at = carve::due_at(policy, end, progress.width_ms, mark)?;
+            let at = creation::due_at(policy, end, progress.width_ms, mark)?;
             Some(on_ours(at, time.edge()))
         }
     }

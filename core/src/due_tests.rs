@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Timeline;
 use crate::block::Work;
-use crate::carve::Carver;
+use crate::creation::WindowCreator;
 use crate::plan::Suspects;
 use crate::progress::Progress;
 use crate::source::Policy;
@@ -78,8 +78,8 @@ proptest! {
         let mark = at(units * policy.unit_ms);
         let end = end_ms.map(|ms| mark.plus_ms(ms));
         let width_ms = policy.initial_ms;
-        let finds = |now| Carver::new(&policy, end, now, width_ms).next(mark).is_some();
-        let due = carve::due_at(&policy, end, width_ms, mark).unwrap();
+        let finds = |now| WindowCreator::new(&policy, end, now, width_ms).next(mark).is_some();
+        let due = creation::due_at(&policy, end, width_ms, mark).unwrap();
         prop_assert!(finds(due));
         prop_assert!(!finds(due.minus_ms(1)));
     }

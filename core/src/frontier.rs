@@ -12,7 +12,7 @@ use crate::span::Span;
 use crate::time::Timestamp;
 use crate::window::{Delivered, Status, Window};
 
-pub use crate::window::Split;
+pub use crate::window::SplitPoint;
 
 /// The frontier of `window`; `None` if it is unknown, if nothing or everything is delivered, or for
 /// a window of a sweep.
@@ -20,7 +20,7 @@ pub use crate::window::Split;
 /// Also `None` for a window whose sink keeps a position: such a sink truncates to it, and makes
 /// output final only at the window's end. A restart at page one would remove output that this split
 /// counts as delivered, and a part that is closed here would never become final.
-pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
+pub fn frontier(window: &Window, policy: &Policy) -> Option<SplitPoint> {
     let is_known =
         window.ordered() && window.cursor().is_some() && window.sink_position().is_none();
     if !is_known || !window.is_splittable() {
@@ -46,12 +46,12 @@ pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
         }
         _ => at,
     };
-    (window.id().from < at && at < window.to()).then_some(Split { at, delivered })
+    (window.id().from < at && at < window.to()).then_some(SplitPoint { at, delivered })
 }
 
 /// The split point of `window` after one more overrun, which makes `overruns` of them; `None` while
 /// it can still finish as one window.
-pub fn overdue(window: &Window, overruns: u32, policy: &Policy) -> Option<Split> {
+pub fn overdue(window: &Window, overruns: u32, policy: &Policy) -> Option<SplitPoint> {
     if overruns < limits::OVERRUNS_BEFORE_SPLIT {
         return None;
     }
@@ -75,7 +75,7 @@ pub fn halved(window: &Window, unit_ms: i64) -> Option<Timestamp> {
 }
 
 /// The delivered part of `window` and the rest.
-fn parts(window: &Window, split: Split) -> Option<(Option<Span>, Span)> {
+fn parts(window: &Window, split: SplitPoint) -> Option<(Option<Span>, Span)> {
     let before = Span::new(window.id().from, split.at).ok()?;
     let after = Span::new(split.at, window.to()).ok()?;
     Some(match split.delivered {
@@ -87,7 +87,7 @@ fn parts(window: &Window, split: Split) -> Option<(Option<Span>, Span)> {
 
 /// The estimated number of further runs for `rest`, at the density that `overruns` runs have
 /// delivered.
-fn runs_left(window: &Window, split: Split, rest: Span, overruns: u32) -> i64 {
+fn runs_left(window: &Window, split: SplitPoint, rest: Span, overruns: u32) -> i64 {
     let covered_ms = (window.span().width_ms() - rest.width_ms()).max(1);
     debug_assert!(split.delivered != Delivered::Nothing);
     let runs = i64::from(overruns.max(1));
@@ -142,7 +142,7 @@ pub fn parts_of(window: &Window, unit_ms: i64) -> Option<Parts> {
     }
 }
 
-fn pieces(window: &Window, split: Split, rest: Span) -> i64 {
+fn pieces(window: &Window, split: SplitPoint, rest: Span) -> i64 {
     runs_left(window, split, rest, window.overruns()).clamp(1, limits::SPLIT_PIECES_MAX)
 }
 

@@ -33,7 +33,7 @@ fn begun(oldest_ms: i64, newest_ms: i64) -> Window {
     window
 }
 
-fn waiting(split: Split, overruns: u32, window: Window) -> Window {
+fn waiting(split: SplitPoint, overruns: u32, window: Window) -> Window {
     window.with(|form| {
         form.split_at = Some(split.at);
         form.split_delivered = split.delivered;
@@ -167,7 +167,7 @@ fn newest_first_split_keeps_first_piece() {
 
 #[test]
 fn one_unit_rest_becomes_one_window() {
-    let split = Split {
+    let split = SplitPoint {
         at: at(999),
         delivered: Delivered::Before,
     };

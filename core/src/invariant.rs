@@ -182,7 +182,7 @@ pub fn check_coverage(progress: &Progress, windows: &[Window]) -> Result<(), Vio
 
 /// INV-10: none of the newly created windows ends past the settled edge at `now`.
 pub fn check_settled(created: &[Window], policy: &Policy, now: Timestamp) -> Result<(), Violation> {
-    let edge = crate::carve::settled_edge(policy, now);
+    let edge = crate::creation::settled_edge(policy, now);
     match created.iter().find(|window| window.to() > edge) {
         Some(window) => broken(
             "INV-10",

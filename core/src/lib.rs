@@ -17,7 +17,7 @@
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
 //! | [`delivery`] | the order in which a page becomes durable |
 //! | [`checkpoint`] | durable progress, one page at a time |
-//! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
+//! | [`progress`], [`creation`], [`plan`], [`scavenge`] | the planner |
 //! | [`summary`] | counts of a lane's open windows, and its troubles |
 //! | [`due`] | the next instant at which a timeline has work |
 //! | [`frontier`], [`split`] | the split point of a window that cannot finish, and the split itself |
@@ -39,10 +39,10 @@
 pub mod adopt;
 pub mod block;
 pub mod breaks;
-pub mod carve;
 pub mod causes;
 pub mod checkpoint;
 pub mod clock;
+pub mod creation;
 pub mod delivery;
 pub mod due;
 pub mod duration;

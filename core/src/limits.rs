@@ -27,7 +27,7 @@ pub const LOOK_REQUESTS_MAX: usize = 2 * SHARDS as usize + 2;
 /// vendor anyway.
 pub const UNAVAILABLE_MAX: usize = 64;
 /// Windows that one tick creates for one timeline, so that one source cannot delay a tick.
-pub const CARVE_PER_TICK_MAX: usize = 64;
+pub const CREATED_PER_TICK_MAX: usize = 64;
 /// Windows in the payload of one invocation.
 pub const WINDOWS_PER_TASK_MAX: usize = 64;
 /// Expected records of a quiet window at most, about one page: it may share an invocation.

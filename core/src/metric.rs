@@ -46,7 +46,7 @@ metrics! {
     SOURCES_ENDANGERED "SourcesEndangered" "Count" "Sources whose vendor will soon drop records that are not delivered, or has begun to.";
     MAX_SOURCE_LAG "MaxSourceLagSeconds" "Seconds" "Of all sources that are not paused or finished, the longest time between now and `complete_through`.";
     OLDEST_OPEN_WINDOW "OldestOpenWindowSeconds" "Seconds" "Age of the oldest window that is neither done nor parked.";
-    WINDOWS_CREATED "WindowsCreated" "Count" "Windows carved.";
+    WINDOWS_CREATED "WindowsCreated" "Count" "Windows created.";
     WINDOWS_DISPATCHED "WindowsDispatched" "Count" "Windows handed to workers.";
     WINDOWS_EXPIRED "WindowsExpired" "Count" "Leases and dispatches that ran out: killed workers, lost invocations.";
     WINDOWS_PARKED "WindowsParked" "Count" "Holes there are: windows given up until somebody retries them.";

@@ -15,8 +15,8 @@ pub use self::writes::{Plan, Write};
 use self::builder::Builder;
 use self::writes::Steps;
 use crate::block::Work;
-use crate::carve::{Carver, adapt_width, observe};
 use crate::checkpoint::earliest;
+use crate::creation::{WindowCreator, adapt_width, observe};
 use crate::ids::{Lane, WindowId};
 use crate::limits;
 use crate::moves::Decision;
@@ -221,7 +221,7 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
         && let Some(trusted) = time.trusted()
         && let Some(gone) = unavailable::gone(next, policy, end, open, trusted)
     {
-        next.scheduled_through = adopt(open, builder.pass(gone));
+        next.scheduled_through = adopt(open, builder.skip(gone));
         room -= 1;
     }
     match ledger {
@@ -231,8 +231,8 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
         }
         None if is_sweep => {}
         None => {
-            let carver = carver(builder.situation, next, end);
-            builder.carve(next, &carver, room.min(to_cut(builder.situation)));
+            let creator = creator(builder.situation, next, end);
+            builder.create_windows(next, &creator, room.min(to_cut(builder.situation)));
         }
     }
 }
@@ -254,23 +254,27 @@ fn to_cut(situation: &Situation<'_>) -> usize {
     }
 }
 
-/// The carver of the lane. A window whose purpose is to fetch the vendor clock may reach past that
+/// The window creator of the lane. A window whose purpose is to fetch the vendor clock may reach past that
 /// clock, so it is as narrow as at the live edge once some of the timeline has been read. It is
 /// created even if the machine clock is behind the mark, because otherwise a slow clock would never
 /// be detected.
-fn carver<'a>(situation: &Situation<'a>, next: &Progress, end: Option<Timestamp>) -> Carver<'a> {
+fn creator<'a>(
+    situation: &Situation<'a>,
+    next: &Progress,
+    end: Option<Timestamp>,
+) -> WindowCreator<'a> {
     let Situation { policy, time, .. } = *situation;
     let mark = next.scheduled_through;
     let first = mark == next.start;
     match time.cut() {
         Cut::OneWindow if mark > time.edge().plus_ms(limits::CLOCK_SKEW_MS) => {
-            Carver::probe(policy, end, mark)
+            WindowCreator::probe(policy, end, mark)
         }
         Cut::OneWindow if !first => {
             let width_ms = next.width_ms.min(policy.every_ms);
-            Carver::new(policy, end, time.edge(), width_ms)
+            WindowCreator::new(policy, end, time.edge(), width_ms)
         }
-        Cut::OneWindow | Cut::Freely => Carver::new(policy, end, time.edge(), next.width_ms),
+        Cut::OneWindow | Cut::Freely => WindowCreator::new(policy, end, time.edge(), next.width_ms),
     }
 }
 

@@ -24,7 +24,7 @@ fn first_tick_fills_open_limit_and_slots() {
     assert_eq!(
         world.windows.len(),
         8,
-        "a full open range is carved no further"
+        "a full open range creates no more windows"
     );
 }
 
@@ -140,7 +140,7 @@ fn straggler_moves_behind_when_open_range_fills() {
 }
 
 #[test]
-fn carving_stops_when_behind_is_full() {
+fn creation_stops_when_behind_is_full() {
     let mut world = World::new(policy(), None, hours(24 * 30));
     for _ in 0..20 {
         world.tick();

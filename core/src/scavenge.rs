@@ -43,7 +43,7 @@ pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
 
 /// The split point of a window whose worker was stopped after it had delivered pages; `None` while
 /// it has had too few runs.
-fn outlived(window: &Window, policy: &Policy) -> Option<frontier::Split> {
+fn outlived(window: &Window, policy: &Policy) -> Option<frontier::SplitPoint> {
     let delivered = window.status() == Status::Running && window.attempts() == 0;
     let overruns = window.overruns().saturating_add(1);
     delivered.then(|| frontier::overdue(window, overruns, policy))?

@@ -46,7 +46,7 @@ fn in_flight(status: Status) -> Window {
     })
 }
 
-fn split_of(window: &Window) -> Option<frontier::Split> {
+fn split_of(window: &Window) -> Option<frontier::SplitPoint> {
     match scavenge(window, &policy(), at(2_001), Timestamp::MAX) {
         Some(Event::Expire { split, .. }) => split,
         other => panic!("{other:?}"),

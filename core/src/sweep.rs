@@ -2,7 +2,7 @@
 //! of the live lane: each of its windows covers one or more whole live windows that are done and
 //! old enough, so that it only needs the ids which those delivered.
 
-use crate::carve::{settled_edge, settles_at, within_day};
+use crate::creation::{settled_edge, settles_at, within_day};
 use crate::ids::Lane;
 use crate::limits;
 use crate::retention;
@@ -35,7 +35,7 @@ pub enum Piece {
     /// - It was old enough at its first reading.
     /// - Its delivered ids are not stored, or no longer.
     /// - The vendor has dropped it.
-    Pass(Span),
+    Skip(Span),
 }
 
 /// The end of the time that a lane with age `after_ms` may read while the live lane is delivered up
@@ -129,10 +129,10 @@ fn piece(
         .skip_while(|window| window.id().from < at);
     let Some(first) = rest.clone().next().filter(|first| first.id().from < edge) else {
         // Deleted history, or time that never had windows.
-        return (ledger.whole).then(|| Span::new(at, edge).ok().map(Piece::Pass))?;
+        return (ledger.whole).then(|| Span::new(at, edge).ok().map(Piece::Skip))?;
     };
     if first.id().from > at {
-        return Span::new(at, first.id().from).ok().map(Piece::Pass);
+        return Span::new(at, first.id().from).ok().map(Piece::Skip);
     }
     let first_need = need(first, ledger, policy, now);
     let wanted = first_need == Need::Open;
@@ -163,7 +163,7 @@ fn piece(
     let enough = full || is_due(policy, at, to, ledger.after_ms, end);
     match (wanted, enough) {
         (true, true) => Some(Piece::Read(span)),
-        (false, true) => Some(Piece::Pass(span)),
+        (false, true) => Some(Piece::Skip(span)),
         (_, false) => None,
     }
 }

@@ -48,8 +48,8 @@ fn read(from: i64, to: i64) -> Option<Piece> {
     Span::new(at(from), at(to)).ok().map(Piece::Read)
 }
 
-fn pass(from: i64, to: i64) -> Option<Piece> {
-    Span::new(at(from), at(to)).ok().map(Piece::Pass)
+fn skip(from: i64, to: i64) -> Option<Piece> {
+    Span::new(at(from), at(to)).ok().map(Piece::Skip)
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn time_first_read_late_is_skipped() {
     for window in &mut live[..9] {
         window.edit(|form| form.created_at = form.to.plus_ms(AFTER_MS));
     }
-    assert_eq!(next_of(&live, 0, 12, 100), pass(0, 9));
+    assert_eq!(next_of(&live, 0, 12, 100), skip(0, 9));
     assert_eq!(
         next_of(&live, 9, 12, 100),
         None,
@@ -109,15 +109,15 @@ fn time_first_read_late_is_skipped() {
 fn unremembered_windows_are_skipped() {
     let mut live = hours(0..12);
     live[0].edit(|form| form.remembered = false);
-    assert_eq!(next_of(&live, 0, 12, 100), pass(0, 1));
+    assert_eq!(next_of(&live, 0, 12, 100), skip(0, 1));
     assert_eq!(next_of(&live, 1, 12, 100), read(1, 7));
 }
 
 #[test]
 fn missing_history_is_skipped() {
     let live = hours(10..20);
-    assert_eq!(next_of(&live, 0, 20, 100), pass(0, 10));
-    assert_eq!(next_of(&[], 0, 20, 100), pass(0, 20));
+    assert_eq!(next_of(&live, 0, 20, 100), skip(0, 10));
+    assert_eq!(next_of(&[], 0, 20, 100), skip(0, 20));
     let ledger = Ledger {
         live: &[],
         whole: false,
@@ -145,7 +145,7 @@ fn time_before_retention_is_skipped() {
     };
     assert_eq!(
         next(at(0), &ledger, &keeps, None, Trusted::agreed(at(52))),
-        pass(0, 4)
+        skip(0, 4)
     );
 }
 
@@ -255,7 +255,7 @@ fn gap_in_history_ends_piece() {
     let mut live = hours(0..12);
     live.remove(2);
     assert_eq!(next_of(&live, 0, 12, 100), read(0, 2));
-    assert_eq!(next_of(&live, 2, 12, 100), pass(2, 3));
+    assert_eq!(next_of(&live, 2, 12, 100), skip(2, 3));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn expired_windows_are_skipped() {
         window.edit(|form| form.expires_at = Some(at(100)));
     }
     assert_eq!(next_of(&live, 0, 12, 99), read(0, 6));
-    assert_eq!(next_of(&live, 0, 12, 100), pass(0, 3));
+    assert_eq!(next_of(&live, 0, 12, 100), skip(0, 3));
 }
 
 #[test]
@@ -309,9 +309,9 @@ fn least_piece_is_quarter_of_age_within_bounds() {
 #[test]
 fn time_without_windows_is_skipped_to_live_watermark() {
     let live = hours(10..20);
-    assert_eq!(next_of(&live, 0, 5, 100), pass(0, 5));
-    assert_eq!(next_of(&live, 0, 8, 100), pass(0, 8));
-    assert_eq!(next_of(&live, 0, 10, 100), pass(0, 10));
+    assert_eq!(next_of(&live, 0, 5, 100), skip(0, 5));
+    assert_eq!(next_of(&live, 0, 8, 100), skip(0, 8));
+    assert_eq!(next_of(&live, 0, 10, 100), skip(0, 10));
 }
 
 /// While the vendor clock is unknown, spans that no clock would read are skipped: otherwise they
@@ -330,7 +330,7 @@ fn unknown_clock_skips_only_unreadable_time() {
         };
         asking(at(0), &ledger, &policy(), Some(at(12)), at(50))
     };
-    assert_eq!(asked(&forgotten), pass(0, 6));
+    assert_eq!(asked(&forgotten), skip(0, 6));
     assert_eq!(asked(&hour), read(0, 6));
     assert_eq!(asked(&expired), None);
 }

@@ -5,11 +5,11 @@
 mod cause;
 mod illegal;
 
-pub use self::cause::{Cause, Kept, Release};
+pub use self::cause::{Cause, Interruption, Release};
 pub use self::illegal::IllegalMove;
 
 use crate::checkpoint::Checkpoint;
-use crate::frontier::Split;
+use crate::frontier::SplitPoint;
 use crate::ids::Owner;
 use crate::time::Timestamp;
 
@@ -52,7 +52,7 @@ pub enum Event {
     /// Tick: a lease or a dispatch has expired.
     Expire {
         /// The split point of a window with too many overruns; `None` for any other.
-        split: Option<Split>,
+        split: Option<SplitPoint>,
         /// The instant of the expiry.
         now: Timestamp,
     },

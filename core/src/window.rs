@@ -23,7 +23,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::form::{Attribute, Contradiction, Presence, WindowForm};
-pub use self::parts::{Delivered, Split};
+pub use self::parts::{Delivered, SplitPoint};
 
 use self::parts::{Attempt, History, Phase, Stage, Wait};
 use crate::ids::{InvalidId, WindowId};

@@ -237,6 +237,6 @@ async fn long_backlog_is_created_beyond_plan_limit() {
     let source = with_policy("okta", |policy| policy.max_open_windows = 100);
     let mut process = Process::new(std::slice::from_ref(&source), 1).await;
     process.settle().await;
-    let carved = windows(&process.store, &live(&source)).await;
-    assert_eq!(carved.len(), 100);
+    let created = windows(&process.store, &live(&source)).await;
+    assert_eq!(created.len(), 100);
 }

@@ -1,6 +1,6 @@
 //! Ticks whose machine clock is wrong, whose vendor clock is wrong, or still unknown.
 
-use windlass_core::carve::settled_edge;
+use windlass_core::creation::settled_edge;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use windlass_core::transition::{Cause, Release};

@@ -66,7 +66,7 @@ async fn probe_waits_until_nothing_is_in_flight() {
     let (store, sent) = (store_of([&paused]).await, Sent::default());
     block(&store, &paused, NOW).await;
     store
-        .hold_source(paused.shard(), &paused.name, Some(NOW))
+        .set_pause(paused.shard(), &paused.name, Some(NOW))
         .await
         .unwrap();
     let report = tick_one(&store, &sent, due).await;
@@ -103,7 +103,10 @@ async fn cooldown_dispatches_nothing_and_reports_its_end() {
     };
     store.start_cooldown(&cooldown, NOW).await.unwrap();
     let report = tick(&store, &sent, NOW).await;
-    assert_eq!(report.sources[0].created, 8, "carving asks nobody");
+    assert_eq!(
+        report.sources[0].created, 8,
+        "windows are created without a request"
+    );
     assert_eq!(report.sources[0].activity, Activity::Waiting(until));
     assert_eq!((report.wakes_at(), report.is_quiet()), (Some(until), false));
     assert!(sent.take().is_empty());

@@ -241,7 +241,7 @@ async fn paused_source_starts_no_sweep() {
     let store = store_of([&source]).await;
     live_until(&store, 0..=60, |_| true).await;
     let (shard, name) = (source.shard(), &source.name);
-    store.hold_source(shard, name, Some(NOW)).await.unwrap();
+    store.set_pause(shard, name, Some(NOW)).await.unwrap();
     live_until(&store, 65..=180, |_| true).await;
     assert!(windows(&store, &sweep(&source, 1)).await.is_empty());
 }

@@ -109,8 +109,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             if plan.is_empty() {
                 break;
             }
-            let carves = plan.creates();
-            if lane.progress.version == 0 && carves {
+            let creates = plan.creates();
+            if lane.progress.version == 0 && creates {
                 if self.begin(record, lane).await? == Begun::SourceIsGone {
                     break;
                 }
@@ -139,7 +139,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             log_skipped(&skipped, &lane.progress.unavailable);
             // A plan that only moved marks may have made room for new windows, and the parts of a
             // split are still to be dispatched.
-            if carried == Carried::Whole && carves {
+            if carried == Carried::Whole && creates {
                 break;
             }
         }

@@ -98,7 +98,7 @@ impl Sink for HttpSink {
         }
         Ok(HttpWriter {
             sink: self.clone(),
-            pass: format!("{} r{}", window.id(), window.restarts()),
+            attempt: format!("{} r{}", window.id(), window.restarts()),
         })
     }
 }
@@ -109,7 +109,7 @@ impl Sink for HttpSink {
 pub struct HttpWriter {
     sink: HttpSink,
     /// The prefix of every key: the window and its number of restarts.
-    pass: String,
+    attempt: String,
 }
 
 impl WindowWriter for HttpWriter {
@@ -130,7 +130,7 @@ impl HttpWriter {
         let poster = &self.sink.poster;
         let lines = Lines {
             url: &poster.config.url,
-            key: format!("{} p{}", self.pass, batch.page),
+            key: format!("{} p{}", self.attempt, batch.page),
             first: batch.first,
             bytes: batch.lines.clone(),
             ends: &batch.ends,
@@ -153,7 +153,7 @@ impl HttpWriter {
         let ends = ends_of(&bytes);
         let lines = Lines {
             url: &poster.config.rejects,
-            key: format!("{} p{} rejects", self.pass, batch.page),
+            key: format!("{} p{} rejects", self.attempt, batch.page),
             first: batch.first,
             bytes,
             ends: &ends,

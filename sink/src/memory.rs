@@ -16,7 +16,7 @@ use crate::{Batch, Reject, Sink, SinkError, WindowWriter, Written};
 #[derive(Debug, Clone)]
 pub struct MemorySink {
     name: Arc<str>,
-    kept: Arc<Mutex<Kept>>,
+    delivered: Arc<Mutex<Delivered>>,
 }
 
 /// One line as delivered.
@@ -29,7 +29,7 @@ pub struct Line {
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Delivered {
     windows: BTreeMap<WindowId, Output>,
     written: Vec<(WindowId, Line)>,
 }
@@ -37,14 +37,14 @@ struct Kept {
 #[derive(Debug, Default)]
 struct Output {
     /// Unfinished output, by number of restarts.
-    passes: BTreeMap<u32, Pass>,
-    done: Option<Pass>,
+    attempts: BTreeMap<u32, Attempt>,
+    done: Option<Attempt>,
     /// The number of times the window was opened; only the latest writer's pages count.
     opened: u64,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Pass {
+struct Attempt {
     lines: Vec<Line>,
     rejects: Vec<(u64, Reject)>,
 }
@@ -54,58 +54,64 @@ impl MemorySink {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            kept: Arc::default(),
+            delivered: Arc::default(),
         }
     }
 
     /// Every window ever opened, ascending.
     pub fn windows(&self) -> Vec<WindowId> {
-        self.kept().windows.keys().cloned().collect()
+        self.delivered().windows.keys().cloned().collect()
     }
 
     /// The final lines of `window`; `None` while it has none, even if it is done.
     pub fn output(&self, window: &WindowId) -> Option<Vec<Line>> {
-        let kept = self.kept();
-        let done = kept.windows.get(window)?.done.as_ref()?;
+        let delivered = self.delivered();
+        let done = delivered.windows.get(window)?.done.as_ref()?;
         (!done.lines.is_empty()).then(|| done.lines.clone())
     }
 
     /// The lines of `window` in its newest unfinished output.
     pub fn in_progress(&self, window: &WindowId) -> Vec<Line> {
-        let kept = self.kept();
-        let pass = kept
+        let delivered = self.delivered();
+        let attempt = delivered
             .windows
             .get(window)
-            .and_then(|output| output.passes.values().next_back());
-        pass.map(|pass| pass.lines.clone()).unwrap_or_default()
+            .and_then(|output| output.attempts.values().next_back());
+        attempt
+            .map(|attempt| attempt.lines.clone())
+            .unwrap_or_default()
     }
 
     /// The rejects of `window` with their pages: the final ones, else those of its newest
     /// unfinished output.
     pub fn rejects(&self, window: &WindowId) -> Vec<(u64, Reject)> {
-        let kept = self.kept();
-        let Some(output) = kept.windows.get(window) else {
+        let delivered = self.delivered();
+        let Some(output) = delivered.windows.get(window) else {
             return Vec::new();
         };
-        let pass = output
+        let attempt = output
             .done
             .as_ref()
-            .or_else(|| output.passes.values().next_back());
-        pass.map(|pass| pass.rejects.clone()).unwrap_or_default()
+            .or_else(|| output.attempts.values().next_back());
+        attempt
+            .map(|attempt| attempt.rejects.clone())
+            .unwrap_or_default()
     }
 
     /// Every line ever written, in order, including lines that were taken back.
     pub fn written(&self) -> Vec<(WindowId, Line)> {
-        self.kept().written.clone()
+        self.delivered().written.clone()
     }
 
     /// Forgets the output of `window`, so that the next `open` at a position finds it lost.
     pub fn lose(&self, window: &WindowId) {
-        self.kept().windows.remove(window);
+        self.delivered().windows.remove(window);
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn delivered(&self) -> MutexGuard<'_, Delivered> {
+        self.delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lost(&self, problem: String) -> SinkError {
@@ -127,18 +133,19 @@ impl Output {
         let (Ok(lines), Ok(rejects)) = (usize::try_from(lines), usize::try_from(rejects)) else {
             return false;
         };
-        let reaches = |pass: &Pass| lines <= pass.lines.len() && rejects <= pass.rejects.len();
+        let reaches =
+            |attempt: &Attempt| lines <= attempt.lines.len() && rejects <= attempt.rejects.len();
         if lines == 0 && rejects == 0 {
-            self.passes.insert(restarts, Pass::default());
-        } else if !self.passes.contains_key(&restarts)
+            self.attempts.insert(restarts, Attempt::default());
+        } else if !self.attempts.contains_key(&restarts)
             && let Some(done) = self.done.take_if(|done| reaches(done))
         {
-            self.passes.insert(restarts, done);
+            self.attempts.insert(restarts, done);
         }
-        match self.passes.get_mut(&restarts) {
-            Some(pass) if reaches(pass) => {
-                pass.lines.truncate(lines);
-                pass.rejects.truncate(rejects);
+        match self.attempts.get_mut(&restarts) {
+            Some(attempt) if reaches(attempt) => {
+                attempt.lines.truncate(lines);
+                attempt.rejects.truncate(rejects);
                 true
             }
             _ => false,
@@ -152,14 +159,14 @@ impl Sink for MemorySink {
     async fn open(&self, window: &Window) -> Result<MemoryWriter, SinkError> {
         let position = Position::read(window.sink_position(), window.restarts())
             .map_err(|problem| self.lost(problem))?;
-        let mut kept = self.kept();
-        let output = kept.windows.entry(window.id().clone()).or_default();
+        let mut delivered = self.delivered();
+        let output = delivered.windows.entry(window.id().clone()).or_default();
         if !output.resume(position) {
             return Err(self.lost(format!("{} does not reach to {position}", window.id())));
         }
         output.opened += 1;
         let opened = output.opened;
-        drop(kept);
+        drop(delivered);
         Ok(MemoryWriter {
             sink: self.clone(),
             window: window.id().clone(),
@@ -185,17 +192,18 @@ impl WindowWriter for MemoryWriter {
     async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         assert_eq!(batch.window, self.window, "a page goes to its own window");
         let lines = lines_of(batch);
-        let mut kept = self.sink.kept();
-        kept.written
+        let mut delivered = self.sink.delivered();
+        delivered
+            .written
             .extend(lines.iter().map(|line| (self.window.clone(), line.clone())));
         self.position.lines += lines.len() as u64;
         self.position.rejects += batch.rejects.len() as u64;
-        if let Some(output) = kept.windows.get_mut(&self.window)
+        if let Some(output) = delivered.windows.get_mut(&self.window)
             && output.opened == self.opened
         {
-            let pass = output.passes.entry(self.position.restarts).or_default();
-            pass.lines.extend(lines);
-            pass.rejects.extend(
+            let attempt = output.attempts.entry(self.position.restarts).or_default();
+            attempt.lines.extend(lines);
+            attempt.rejects.extend(
                 batch
                     .rejects
                     .iter()
@@ -210,14 +218,14 @@ impl WindowWriter for MemoryWriter {
     }
 
     async fn finish(&mut self) -> Result<(), SinkError> {
-        let mut kept = self.sink.kept();
-        if let Some(output) = kept.windows.get_mut(&self.window)
+        let mut delivered = self.sink.delivered();
+        if let Some(output) = delivered.windows.get_mut(&self.window)
             && output.opened == self.opened
-            && let Some(pass) = output.passes.remove(&self.position.restarts)
+            && let Some(attempt) = output.attempts.remove(&self.position.restarts)
         {
-            output.done = Some(pass);
+            output.done = Some(attempt);
             output
-                .passes
+                .attempts
                 .retain(|restarts, _| *restarts > self.position.restarts);
         }
         Ok(())
@@ -258,10 +266,12 @@ mod tests {
 
     impl TakingBack for MemorySink {
         fn in_progress(&self, window: &Window) -> Vec<String> {
-            let kept = self.kept();
-            let output = kept.windows.get(window.id());
-            let pass = output.and_then(|output| output.passes.get(&window.restarts()));
-            pass.map(|pass| texts(&pass.lines)).unwrap_or_default()
+            let delivered = self.delivered();
+            let output = delivered.windows.get(window.id());
+            let attempt = output.and_then(|output| output.attempts.get(&window.restarts()));
+            attempt
+                .map(|attempt| texts(&attempt.lines))
+                .unwrap_or_default()
         }
 
         fn lose(&self, window: &Window) {

@@ -194,7 +194,7 @@ impl StateStore for DynamoStore {
         self.block(shard, name, version, change).await
     }
 
-    async fn hold_source(
+    async fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,

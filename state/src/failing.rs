@@ -208,14 +208,14 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         self.with_fault(Operation::BlockSource, call).await
     }
 
-    async fn hold_source(
+    async fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,
         held_since: Option<Timestamp>,
     ) -> Result<(), StateError> {
-        let call = self.inner.hold_source(shard, name, held_since);
-        self.with_fault(Operation::HoldSource, call).await
+        let call = self.inner.set_pause(shard, name, held_since);
+        self.with_fault(Operation::SetPause, call).await
     }
 
     async fn progress_of(

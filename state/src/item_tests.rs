@@ -5,7 +5,7 @@ use windlass_core::progress::Progress;
 use windlass_core::source::{Order, SourceRecord};
 use windlass_core::summary::Summary;
 use windlass_core::time::Timestamp;
-use windlass_core::window::{Delivered, Split, Status, Window};
+use windlass_core::window::{Delivered, SplitPoint, Status, Window};
 
 use super::*;
 
@@ -111,7 +111,7 @@ fn absent_window_attributes_take_defaults() {
     let split: Window = loaded(WINDOW_SPLIT);
     assert_eq!(
         split.split(),
-        Some(Split {
+        Some(SplitPoint {
             at: time("2026-01-01T00:05:00Z"),
             delivered: Delivered::Before,
         })

@@ -172,7 +172,7 @@ impl StateStore for MemoryStore {
         Ok(applies)
     }
 
-    async fn hold_source(
+    async fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,

@@ -205,7 +205,7 @@ impl StateStore for SqliteStore {
         })
     }
 
-    async fn hold_source(
+    async fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,

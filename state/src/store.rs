@@ -123,7 +123,7 @@ pub trait StateStore: Send + Sync {
 
     /// Pauses a source for an operator, or resumes it. The first instant stays until it is cleared,
     /// and a missing source is ignored. The version and all other attributes stay.
-    fn hold_source(
+    fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,

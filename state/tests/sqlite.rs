@@ -334,7 +334,7 @@ async fn version_4_file_is_migrated_for_readers() {
     assert_eq!((window.epoch(), window.page()), (7, 12));
 
     let (name, shard) = (&record.definition.name, record.shard());
-    store.hold_source(shard, name, Some(NOW)).await.unwrap();
+    store.set_pause(shard, name, Some(NOW)).await.unwrap();
     let reader = SqliteStore::open_read_only(&path).unwrap();
     let held = reader.source(shard, name).await.unwrap().unwrap();
     assert_eq!(held.held_since, Some(NOW));

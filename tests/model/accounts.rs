@@ -1,7 +1,7 @@
 //! The allowed repetitions of a record, given stops, restarts and splits.
 
 use windlass_core::frontier::frontier;
-use windlass_core::window::{Delivered, Split};
+use windlass_core::window::{Delivered, SplitPoint};
 use windlass_core::{Span, Window};
 
 use crate::scenes::Scene;
@@ -27,7 +27,7 @@ pub(crate) fn forgiven(scene: &Scene, delivered: u32, before: &Window, after: &W
     if after.restarts() > before.restarts() {
         return count(usize::try_from(before.records()).unwrap_or(usize::MAX));
     }
-    let Some(Split {
+    let Some(SplitPoint {
         at,
         delivered: part,
     }) = after.split().filter(|_| before.split().is_none())

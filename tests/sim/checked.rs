@@ -123,13 +123,13 @@ impl StateStore for CheckedStore {
         changed.await
     }
 
-    async fn hold_source(
+    async fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,
         held_since: Option<Timestamp>,
     ) -> Result<(), StateError> {
-        self.inner().hold_source(shard, name, held_since).await
+        self.inner().set_pause(shard, name, held_since).await
     }
 
     async fn progress_of(

@@ -187,7 +187,7 @@ impl Operator {
                 if let Some(definition) = definition {
                     let since = is_held.then(true_time::now);
                     let (shard, name) = (definition.shard(), &definition.name);
-                    let held = self.world.store.hold_source(shard, name, since).await;
+                    let held = self.world.store.set_pause(shard, name, since).await;
                     self.expect(held.map_err(|error| error.to_string()));
                 }
             }

@@ -230,7 +230,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// `cause`, with this run's use of the page token that `window` stores. Irrelevant for a
     /// replayable token.
     fn with_token(&self, window: &Window, cause: Cause) -> Cause {
-        if self.is_replayable() || self.sent.has_that_of(window) {
+        if self.is_replayable() || self.token_use.has_that_of(window) {
             cause
         } else {
             cause.unsent()

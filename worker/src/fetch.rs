@@ -16,7 +16,7 @@ use windlass_state::StateStore;
 
 use crate::permit::{NotNow, Permit};
 use crate::rate_limiter::is_slow;
-use crate::sent::Sent;
+use crate::token_use::TokenUse;
 use crate::waits::{On, Waits};
 use crate::{Deadline, Seams, spans};
 
@@ -48,7 +48,7 @@ pub(crate) struct Fetcher<'a, S, T: Transport> {
     /// True if a page token is replayable.
     pub(crate) replayable: bool,
     /// The page tokens that this run has sent.
-    pub(crate) sent: &'a Sent,
+    pub(crate) token_use: &'a TokenUse,
     /// The calls of this process that have not returned.
     pub(crate) waits: &'a Waits,
 }
@@ -113,7 +113,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
                 // Its response would be dropped, and the token lost with it.
                 return Err(NoPage::Stopped(take(last_failure)));
             }
-            self.sent.goes_out(token);
+            self.token_use.goes_out(token);
             let asked_at = self.seams.clock.now();
             let waiting = self
                 .waits
@@ -131,7 +131,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
                 }
                 Err(failure) => failure,
             };
-            self.sent.failed(&failure);
+            self.token_use.failed(&failure);
             let class = self.class_of(&failure, token);
             // Another try at a hanging vendor would hold the worker for as long again: the window
             // waits instead.
@@ -157,7 +157,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
     /// or is unusable, the vendor may have moved on, and the same token would return the page
     /// after.
     fn class_of(&self, failure: &Failure, token: Option<&str>) -> FailureClass {
-        let is_spent = !self.replayable && token.is_some_and(|token| self.sent.has(token));
+        let is_spent = !self.replayable && token.is_some_and(|token| self.token_use.has(token));
         match failure.class {
             FailureClass::Outage | FailureClass::Page if is_spent => FailureClass::Restart,
             class => class,

@@ -27,7 +27,6 @@ mod persist;
 mod rate_limiter;
 mod reservations;
 mod run;
-mod sent;
 mod sink_calls;
 mod slots;
 mod spans;
@@ -35,6 +34,7 @@ mod stop;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod token_use;
 mod waits;
 
 use std::fmt;

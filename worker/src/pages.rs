@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use futures_util::future::join;
 use tracing::Instrument;
 use windlass_connectors::connector::Page;
-use windlass_core::carve::unsettled_ms;
+use windlass_core::creation::unsettled_ms;
 use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
 use windlass_core::seen::Known;
@@ -26,8 +26,8 @@ use crate::fetch::{Fetcher, NoPage};
 use crate::permit::Permit;
 use crate::persist::NotWritten;
 use crate::rate_limiter::is_slow;
-use crate::sent::Sent;
 use crate::sweep::{self, Noted, Notes};
+use crate::token_use::TokenUse;
 use crate::{AdapterFactory, Adapters, Deadline, Outcome, Worker, spans};
 
 /// One window's run, with all its dependencies.
@@ -38,7 +38,7 @@ pub(crate) struct Run<'a, S, O: AdapterFactory> {
     pub(crate) task: &'a Task,
     pub(crate) deadline: Deadline,
     /// The page tokens that this run has sent.
-    pub(crate) sent: Sent,
+    pub(crate) token_use: TokenUse,
     /// True if the source is blocked and this run probes it.
     pub(crate) probes: AtomicBool,
 }
@@ -194,7 +194,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             permit: self.permit(),
             deadline: self.deadline,
             replayable: self.is_replayable(),
-            sent: &self.sent,
+            token_use: &self.token_use,
             waits: &self.worker.waits,
         }
     }

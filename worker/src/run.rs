@@ -25,7 +25,7 @@ use crate::pages::Run;
 use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
 use crate::rate_limiter::is_slow;
-use crate::sent::Sent;
+use crate::token_use::TokenUse;
 use crate::{AdapterError, AdapterFactory, Deadline, Outcome, Report, Worker, spans};
 
 impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
@@ -247,7 +247,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             adapters: &adapters,
             task,
             deadline,
-            sent: Sent::default(),
+            token_use: TokenUse::default(),
             probes: AtomicBool::new(source.blocked.is_some()),
         };
         run.pages(lease).await

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use windlass_core::carve::settled_edge;
+use windlass_core::creation::settled_edge;
 use windlass_core::ids::SourceName;
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::{SECOND_MS, Timestamp};

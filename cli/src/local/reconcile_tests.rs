@@ -27,12 +27,12 @@ impl Scene {
         store.create(&window).await.unwrap();
         let timeline = window.id().timeline.clone();
         let begun = Progress::begin(timeline, window.id().from, None, &definition.policy, at(0));
-        let carved = Progress {
+        let created = Progress {
             scheduled_through: window.to(),
             ..begun
         };
         let shard = definition.shard();
-        store.save_progress(shard, &carved).await.unwrap();
+        store.save_progress(shard, &created).await.unwrap();
         fs::create_dir(bench.path("out")).unwrap();
         let folder = Folder::take("lake", &bench.path("out"), Readers::Owner).unwrap();
         Self {

@@ -94,13 +94,13 @@ impl StateStore for Store {
         on!(self, store => store.block_source(shard, name, version, change))
     }
 
-    async fn hold_source(
+    async fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,
         held_since: Option<Timestamp>,
     ) -> Result<(), StateError> {
-        on!(self, store => store.hold_source(shard, name, held_since))
+        on!(self, store => store.set_pause(shard, name, held_since))
     }
 
     async fn progress_of(

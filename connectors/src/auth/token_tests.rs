@@ -1,7 +1,7 @@
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
 use crate::auth::tests::spec;
-use crate::auth::{Credentials, Pass};
+use crate::auth::{Credentials, TokenGeneration};
 use crate::exchange::{ApiRequest, ApiResponse, Headers};
 use crate::scripted::ScriptedTransport;
 
@@ -35,7 +35,7 @@ impl World {
         }
     }
 
-    async fn pass(&self) -> Pass {
+    async fn generation(&self) -> TokenGeneration {
         let mut request = ApiRequest::get("https://api.vendor.test/".parse().unwrap());
         let entropy = SeededEntropy::new(7);
         let (endpoint, clock) = (&self.endpoint, &self.clock);
@@ -68,9 +68,9 @@ fn token_is_renewed_before_expiry() {
 #[tokio::test]
 async fn second_rejection_in_a_row_is_final() {
     let world = World::new();
-    let first = world.pass().await;
+    let first = world.generation().await;
     assert!(world.credentials.rejected(first).await);
-    let second = world.pass().await;
+    let second = world.generation().await;
     assert_ne!(first, second);
     assert!(!world.credentials.rejected(second).await);
     assert_eq!(world.tokens(), 2);
@@ -80,9 +80,9 @@ async fn second_rejection_in_a_row_is_final() {
 async fn accepted_token_allows_another_renewal() {
     let world = World::new();
     for renewals in 1..=200 {
-        let pass = world.pass().await;
-        world.credentials.accepted(pass).await;
-        assert!(world.credentials.rejected(pass).await);
+        let generation = world.generation().await;
+        world.credentials.accepted(generation).await;
+        assert!(world.credentials.rejected(generation).await);
         assert_eq!(world.tokens(), renewals);
     }
 }
@@ -90,9 +90,9 @@ async fn accepted_token_allows_another_renewal() {
 #[tokio::test]
 async fn success_of_old_token_allows_no_renewal() {
     let world = World::new();
-    let old = world.pass().await;
+    let old = world.generation().await;
     assert!(world.credentials.rejected(old).await);
-    let new = world.pass().await;
+    let new = world.generation().await;
     world.credentials.accepted(old).await;
     assert!(!world.credentials.rejected(new).await);
 }
@@ -100,17 +100,17 @@ async fn success_of_old_token_allows_no_renewal() {
 #[tokio::test]
 async fn concurrent_rejections_of_token_renew_it_once() {
     let world = World::new();
-    let (one, two) = (world.pass().await, world.pass().await);
+    let (one, two) = (world.generation().await, world.generation().await);
     assert!(world.credentials.rejected(one).await);
     assert!(
         world.credentials.rejected(two).await,
         "before the new token is there"
     );
-    let (three, four) = (world.pass().await, world.pass().await);
+    let (three, four) = (world.generation().await, world.generation().await);
     assert_eq!(three, four);
     assert!(world.credentials.rejected(one).await, "after");
     assert_eq!(
-        world.pass().await,
+        world.generation().await,
         three,
         "a late rejection of the old one keeps the new one"
     );
@@ -121,10 +121,10 @@ async fn concurrent_rejections_of_token_renew_it_once() {
 async fn final_rejection_resets_token_and_renewal() {
     let world = World::new();
     for _ in 0..2 {
-        let pass = world.pass().await;
-        assert!(world.credentials.rejected(pass).await);
-        let pass = world.pass().await;
-        assert!(!world.credentials.rejected(pass).await);
+        let generation = world.generation().await;
+        assert!(world.credentials.rejected(generation).await);
+        let generation = world.generation().await;
+        assert!(!world.credentials.rejected(generation).await);
     }
     assert_eq!(world.tokens(), 4);
 }

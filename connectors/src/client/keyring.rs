@@ -24,11 +24,11 @@ const EARLIER_MAX: usize = 4;
 
 /// The credentials of one client.
 pub(super) struct Keyring {
-    held: Mutex<Held>,
+    generations: Mutex<Generations>,
     renewal: Option<Renewal>,
 }
 
-struct Held {
+struct Generations {
     current: Arc<Credentials>,
     earlier: VecDeque<Arc<Credentials>>,
 }
@@ -51,7 +51,7 @@ struct Last {
 impl Keyring {
     pub(super) fn new(credentials: Credentials) -> Self {
         Self {
-            held: Mutex::new(Held {
+            generations: Mutex::new(Generations {
                 current: Arc::new(credentials),
                 earlier: VecDeque::new(),
             }),
@@ -126,19 +126,21 @@ impl Keyring {
 
     fn replace(&self, credentials: Credentials) -> Arc<Credentials> {
         let new = Arc::new(credentials);
-        let mut held = self.lock();
-        let old = std::mem::replace(&mut held.current, Arc::clone(&new));
-        held.earlier.push_front(old);
-        held.earlier.truncate(EARLIER_MAX);
+        let mut generations = self.lock();
+        let old = std::mem::replace(&mut generations.current, Arc::clone(&new));
+        generations.earlier.push_front(old);
+        generations.earlier.truncate(EARLIER_MAX);
         new
     }
 
     /// `text` with the current and the recent credentials masked.
     pub(super) fn redact(&self, text: &str) -> String {
-        let held = self.lock();
-        held.all().fold(text.to_owned(), |text, credentials| {
-            credentials.redact(&text)
-        })
+        let generations = self.lock();
+        generations
+            .all()
+            .fold(text.to_owned(), |text, credentials| {
+                credentials.redact(&text)
+            })
     }
 
     /// Returns true if a current or recent credential occurs in `text`, in any escaping.
@@ -148,12 +150,14 @@ impl Keyring {
             .any(|credentials| credentials.stand_in(text))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Generations> {
+        self.generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
+impl Generations {
     fn all(&self) -> impl Iterator<Item = &Arc<Credentials>> {
         std::iter::once(&self.current).chain(&self.earlier)
     }

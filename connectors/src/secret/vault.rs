@@ -39,15 +39,15 @@ pub struct Vault {
 /// The cached value of one name. Locked during a read: a concurrent caller waits and finds the
 /// value here.
 #[derive(Default)]
-struct Entry(AsyncMutex<Option<Held>>);
+struct Entry(AsyncMutex<Option<Cached>>);
 
-struct Held {
+struct Cached {
     secret: SecretString,
     read_at: Timestamp,
     ttl_ms: i64,
 }
 
-impl Held {
+impl Cached {
     fn is_fresh(&self, now: Timestamp) -> bool {
         // A clock that stepped back must not extend the lifetime.
         (0..self.ttl_ms).contains(&(now.as_ms() - self.read_at.as_ms()))
@@ -120,18 +120,18 @@ impl Vault {
             SecretRef::SecretsManager(stored) | SecretRef::Ssm(stored) => stored,
         };
         let entry = self.entry(reference, stored);
-        let mut held = entry.0.lock().await;
+        let mut cached = entry.0.lock().await;
         let read_at = self.clock.now();
-        let fresh = held.as_ref().filter(|held| held.is_fresh(read_at));
+        let fresh = cached.as_ref().filter(|cached| cached.is_fresh(read_at));
         // The field may have been added since the cached read.
-        if let Some(held) = fresh.filter(|_| from_cache)
-            && let Ok(part) = stored.part_of(&held.secret, reference)
+        if let Some(cached) = fresh.filter(|_| from_cache)
+            && let Ok(part) = stored.part_of(&cached.secret, reference)
         {
             return Ok(part);
         }
         let secret = self.read(reference).await?;
         let part = stored.part_of(&secret, reference);
-        *held = Some(Held {
+        *cached = Some(Cached {
             secret,
             read_at,
             ttl_ms: ttl_ms(self.entropy.next_u64()),
@@ -171,9 +171,9 @@ impl Vault {
 /// keeps it; only the cache forgets it.
 fn make_room(cache: &mut HashMap<String, Arc<Entry>>, now: Timestamp) {
     let read_at = |entry: &Arc<Entry>| {
-        let held = entry.0.try_lock().ok()?;
-        let held = held.as_ref().filter(|held| held.is_fresh(now))?;
-        Some(held.read_at)
+        let cached = entry.0.try_lock().ok()?;
+        let cached = cached.as_ref().filter(|cached| cached.is_fresh(now))?;
+        Some(cached.read_at)
     };
     cache.retain(|_, entry| read_at(entry).is_some());
     if cache.len() >= ENTRIES_MAX {

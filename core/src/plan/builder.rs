@@ -1,7 +1,7 @@
 //! The windows that a plan creates: over gaps, from the mark on, along the live ledger.
 
 use super::{Situation, adopt};
-use crate::carve::{Carver, within_day};
+use crate::creation::{WindowCreator, within_day};
 use crate::ids::WindowId;
 use crate::limits;
 use crate::progress::Progress;
@@ -24,7 +24,7 @@ impl Builder<'_> {
     /// Creates windows that cover `gap` exactly, none wider than the policy allows.
     pub(super) fn cover(&mut self, gap: Span, policy: &Policy) {
         let mut at = gap.from();
-        while at < gap.to() && self.create.len() < limits::CARVE_PER_TICK_MAX {
+        while at < gap.to() && self.create.len() < limits::CREATED_PER_TICK_MAX {
             let to = at
                 .plus_ms(policy.max_ms)
                 .floor_to(policy.unit_ms)
@@ -35,14 +35,19 @@ impl Builder<'_> {
     }
 
     /// Creates windows from the mark on; existing ones keep their ends.
-    pub(super) fn carve(&mut self, next: &mut Progress, carver: &Carver<'_>, room: usize) {
+    pub(super) fn create_windows(
+        &mut self,
+        next: &mut Progress,
+        creator: &WindowCreator<'_>,
+        room: usize,
+    ) {
         let open = self.situation.open;
         let mut at = next.scheduled_through;
         for _ in 0..room {
-            if self.create.len() >= limits::CARVE_PER_TICK_MAX {
+            if self.create.len() >= limits::CREATED_PER_TICK_MAX {
                 break;
             }
-            let Some(span) = carver.next(at) else { break };
+            let Some(span) = creator.next(at) else { break };
             let ahead = open
                 .iter()
                 .map(|window| window.id().from)
@@ -68,12 +73,12 @@ impl Builder<'_> {
         };
         let mut at = next.scheduled_through;
         for _ in 0..room {
-            if self.create.len() >= limits::CARVE_PER_TICK_MAX {
+            if self.create.len() >= limits::CREATED_PER_TICK_MAX {
                 break;
             }
             at = match piece(at) {
                 Some(Piece::Read(span)) => self.push(span.from(), span.to()),
-                Some(Piece::Pass(span)) => self.pass(span),
+                Some(Piece::Skip(span)) => self.skip(span),
                 None => break,
             };
             at = adopt(open, at);
@@ -82,7 +87,7 @@ impl Builder<'_> {
     }
 
     /// Creates a done window, for a span without anything to read.
-    pub(super) fn pass(&mut self, span: Span) -> Timestamp {
+    pub(super) fn skip(&mut self, span: Span) -> Timestamp {
         let Situation {
             progress,
             policy,
@@ -130,5 +135,5 @@ impl Builder<'_> {
 mod tests;
 
 #[cfg(test)]
-#[path = "carving_tests.rs"]
-mod carving_tests;
+#[path = "creation_tests.rs"]
+mod creation_tests;

@@ -8,7 +8,7 @@ use crate::time::{DAY_MS, HOUR_MS};
 use crate::window::Status;
 
 /// A timeline without windows on its fourth day, of a vendor with one day of retention.
-fn nothing_carved() -> World {
+fn nothing_created() -> World {
     let policy = Policy {
         unit_ms: HOUR_MS,
         initial_ms: HOUR_MS,
@@ -22,10 +22,10 @@ fn nothing_carved() -> World {
 
 #[test]
 fn skipped_span_ends_at_existing_window() {
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.tick();
     let orphan = world.windows[&hours(50)].clone();
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.windows.insert(hours(50), orphan);
     world.now = hours(90);
     let plan = world.plan();
@@ -40,7 +40,7 @@ fn skipped_span_ends_at_existing_window() {
 
 #[test]
 fn skipped_span_ends_with_timeline_in_whole_units() {
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.end = Some(hours(3).plus_ms(1));
     world.tick();
     let gone = Span::new(hours(0), hours(4)).unwrap();
@@ -50,12 +50,12 @@ fn skipped_span_ends_with_timeline_in_whole_units() {
 
 #[test]
 fn skipped_span_takes_one_open_place() {
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.policy.max_open_windows = 1;
     world.tick();
     assert_eq!(world.windows.len(), 1);
     assert_eq!(world.windows[&hours(0)].status(), Status::Done);
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.policy.max_open_windows = 4;
     world.tick();
     assert_eq!(world.windows.len(), 4);
@@ -63,7 +63,7 @@ fn skipped_span_takes_one_open_place() {
 
 #[test]
 fn time_dropped_past_mark_is_skipped_from_mark() {
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.now = hours(20);
     world.tick();
     let mark = world.progress.scheduled_through;
@@ -83,10 +83,10 @@ fn time_dropped_past_mark_is_skipped_from_mark() {
 
 #[test]
 fn retained_time_before_existing_window_is_read() {
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.tick();
     let orphan = world.windows[&hours(50)].clone();
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.windows.insert(hours(50), orphan);
     world.tick();
     assert_eq!(
@@ -98,7 +98,7 @@ fn retained_time_before_existing_window_is_read() {
 
 #[test]
 fn unsettled_time_is_never_skipped() {
-    let mut world = nothing_carved();
+    let mut world = nothing_created();
     world.policy.settle_ms = 2 * DAY_MS;
     world.tick();
     assert_eq!(world.progress.scheduled_through, hours(23));

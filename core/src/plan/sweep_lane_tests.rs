@@ -184,5 +184,5 @@ fn sweep_tick_creates_at_most_limit() {
     sweep.policy.max_open_windows = 1_000;
     sweep.now = hours(200);
     let plan = sweep.plan(hours(100), true);
-    assert_eq!(plan.created().len(), limits::CARVE_PER_TICK_MAX);
+    assert_eq!(plan.created().len(), limits::CREATED_PER_TICK_MAX);
 }

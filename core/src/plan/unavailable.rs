@@ -3,7 +3,7 @@
 
 use super::Situation;
 use crate::block::Work;
-use crate::carve::settled_edge;
+use crate::creation::settled_edge;
 use crate::ids::Lane;
 use crate::limits;
 use crate::moves::Decision;

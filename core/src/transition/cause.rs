@@ -1,6 +1,6 @@
 //! Ends of runs that do not complete their window.
 
-use crate::frontier::Split;
+use crate::frontier::SplitPoint;
 use crate::time::Timestamp;
 
 /// The end of a run that did not complete the window.
@@ -22,7 +22,7 @@ pub enum Cause {
     /// A shutdown request, a requested wait or a blocked source: never counts.
     Yielded,
     /// The deadline of the run has passed. With the split point of a window with too many overruns.
-    OutOfTime(Option<Split>),
+    OutOfTime(Option<SplitPoint>),
     /// The vendor or the sink is unavailable: lengthens the next wait, never parks.
     Outage,
     /// A repeatable page error, which counts unless there was a checkpoint since the claim.
@@ -34,21 +34,21 @@ pub enum Cause {
     Halve(Timestamp),
     /// The vendor rejected or repeated its own page token, and the frontier is known: split there,
     /// and read the rest from page one.
-    Reenter(Split),
+    Reenter(SplitPoint),
     /// The vendor cannot return so much in one request: split at this instant.
     Split(Timestamp),
     /// A cause that keeps the window's place, where page tokens work once: this run has not sent
     /// the stored token, or the vendor rejected it without serving a page.
-    Unsent(Kept),
+    Unsent(Interruption),
 }
 
 /// The causes that keep the window's place: see [`Cause`] for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum Interruption {
     /// [`Cause::Yielded`].
     Yielded,
     /// [`Cause::OutOfTime`].
-    OutOfTime(Option<Split>),
+    OutOfTime(Option<SplitPoint>),
     /// [`Cause::Outage`].
     Outage,
 }
@@ -59,9 +59,9 @@ impl Cause {
     #[must_use]
     pub const fn unsent(self) -> Self {
         match self {
-            Self::Yielded => Self::Unsent(Kept::Yielded),
-            Self::OutOfTime(split) => Self::Unsent(Kept::OutOfTime(split)),
-            Self::Outage => Self::Unsent(Kept::Outage),
+            Self::Yielded => Self::Unsent(Interruption::Yielded),
+            Self::OutOfTime(split) => Self::Unsent(Interruption::OutOfTime(split)),
+            Self::Outage => Self::Unsent(Interruption::Outage),
             other => other,
         }
     }
@@ -70,9 +70,9 @@ impl Cause {
     #[must_use]
     pub const fn plain(self) -> Self {
         match self {
-            Self::Unsent(Kept::Yielded) => Self::Yielded,
-            Self::Unsent(Kept::OutOfTime(split)) => Self::OutOfTime(split),
-            Self::Unsent(Kept::Outage) => Self::Outage,
+            Self::Unsent(Interruption::Yielded) => Self::Yielded,
+            Self::Unsent(Interruption::OutOfTime(split)) => Self::OutOfTime(split),
+            Self::Unsent(Interruption::Outage) => Self::Outage,
             other => other,
         }
     }

@@ -4,7 +4,7 @@ mod death;
 mod release;
 
 use super::parts::{Attempt, Place, Stage, Wait};
-use super::{Delivered, Phase, Split, Status, Window};
+use super::{Delivered, Phase, SplitPoint, Status, Window};
 use crate::checkpoint::{Checkpoint, earliest};
 use crate::time::Timestamp;
 use crate::transition::{Claim, Event, IllegalMove};
@@ -132,13 +132,13 @@ impl Window {
 
     /// Takes the window back after its lease has expired or its process was stopped; `without_page`
     /// if that was before the first page of the run.
-    fn take_back(&mut self, split: Option<Split>, without_page: bool, now: Timestamp) {
+    fn take_back(&mut self, split: Option<SplitPoint>, without_page: bool, now: Timestamp) {
         let not_before = without_page.then(|| self.died(now)).flatten();
         self.enter(Stage::Ready(Wait { not_before, split }), now);
     }
 
     /// Counts a run that delivered pages and did not finish, and returns the split that follows.
-    fn overrun(&mut self, split: Option<Split>) -> Result<Option<Split>, IllegalMove> {
+    fn overrun(&mut self, split: Option<SplitPoint>) -> Result<Option<SplitPoint>, IllegalMove> {
         let delivered = u32::from(self.attempts() == 0);
         self.history.overruns = self.overruns().saturating_add(delivered);
         split.map(|split| self.inside(split)).transpose()
@@ -160,7 +160,7 @@ impl Window {
     /// Ends the window at its frontier.
     fn close(&mut self, to: Timestamp) -> Result<(), IllegalMove> {
         self.check_inside(to)?;
-        let delivered = Split {
+        let delivered = SplitPoint {
             at: to,
             delivered: Delivered::Before,
         };
@@ -240,7 +240,7 @@ impl Window {
     }
 
     /// `split`, if its point is inside the window.
-    fn inside(&self, split: Split) -> Result<Split, IllegalMove> {
+    fn inside(&self, split: SplitPoint) -> Result<SplitPoint, IllegalMove> {
         self.check_inside(split.at).map(|()| split)
     }
 

@@ -23,7 +23,7 @@ pub enum Delivered {
 
 /// The split point of a window, and its delivered part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Split {
+pub struct SplitPoint {
     /// A multiple of the unit, strictly inside the window.
     pub at: Timestamp,
     /// The delivered part.
@@ -65,7 +65,7 @@ pub(super) enum Stage {
         /// The instant at which a suspect is probed without an operator.
         retry_at: Option<Timestamp>,
         /// A split that is still pending once the window is retried.
-        split: Option<Split>,
+        split: Option<SplitPoint>,
     },
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Wait {
     /// Earliest next claim; `None` for at once.
     pub(super) not_before: Option<Timestamp>,
     /// The split that the next tick makes, before the window can be dispatched.
-    pub(super) split: Option<Split>,
+    pub(super) split: Option<SplitPoint>,
 }
 
 /// The place at which an open window continues.

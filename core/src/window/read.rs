@@ -1,7 +1,7 @@
 //! Accessors of a window, and the predicates of planners and workers.
 
 use super::parts::{Place, Stage, Wait};
-use super::{Phase, Split, Status, Window};
+use super::{Phase, SplitPoint, Status, Window};
 use crate::checkpoint::Cursor;
 use crate::ids::{Lane, Owner, WindowId};
 use crate::limits;
@@ -104,7 +104,7 @@ impl Window {
     }
 
     /// The pending split.
-    pub fn split(&self) -> Option<Split> {
+    pub fn split(&self) -> Option<SplitPoint> {
         match self.stage()? {
             Stage::Ready(Wait { split, .. }) | Stage::Parked { split, .. } => *split,
             Stage::Dispatched { .. } | Stage::Running { .. } => None,

@@ -188,13 +188,13 @@ impl World {
         for _ in 0..TICKS_MAX {
             self.now = self.now.plus_ms(LEASE_MS);
             let report = tick_one(&self.store, &self.sent, self.now).await;
-            let is_carved = |lane: &LaneView| {
+            let is_created = |lane: &LaneView| {
                 let is_sweep = matches!(lane.progress.timeline.lane, Lane::Sweep(_));
                 !is_sweep || lane.progress.scheduled_through >= at(END)
             };
-            let is_carved = self.view().await.lanes.iter().all(is_carved);
+            let is_created = self.view().await.lanes.iter().all(is_created);
             let is_through = report.complete_through >= at(END);
-            if is_carved && is_through && report.activity == Activity::Idle {
+            if is_created && is_through && report.activity == Activity::Idle {
                 return;
             }
             for window in self.all().await {

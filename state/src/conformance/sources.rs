@@ -218,7 +218,7 @@ pub async fn paused_source_stays_paused_until_resumed<S: StateStore>(store: S) {
     let name = &applied.definition.name;
     for since in [at(2), at(3)] {
         store
-            .hold_source(shard(), name, Some(since))
+            .set_pause(shard(), name, Some(since))
             .await
             .expect("held");
     }
@@ -232,16 +232,13 @@ pub async fn paused_source_stays_paused_until_resumed<S: StateStore>(store: S) {
         .await
         .expect("applied");
     assert_eq!(again.held_since, Some(at(2)), "applying does not let it go");
-    store
-        .hold_source(shard(), name, None)
-        .await
-        .expect("let go");
+    store.set_pause(shard(), name, None).await.expect("let go");
     let free = store.source(shard(), name).await.expect("readable");
     assert_eq!(free.expect("applied before").held_since, None);
 
     let unknown = definition("unknown").name;
     assert_eq!(
-        store.hold_source(shard(), &unknown, Some(at(5))).await,
+        store.set_pause(shard(), &unknown, Some(at(5))).await,
         Ok(())
     );
     assert_eq!(store.source(shard(), &unknown).await, Ok(None));

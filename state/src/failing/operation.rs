@@ -10,7 +10,7 @@ pub enum Operation {
     Source,
     ApplySource,
     BlockSource,
-    HoldSource,
+    SetPause,
     Progress,
     SaveProgress,
     Create,

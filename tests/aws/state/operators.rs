@@ -61,12 +61,12 @@ async fn concurrent_apply_never_loses_pause() {
     for round in 0..ROUNDS {
         let (applied, held) = tokio::join!(
             store.apply_source(&source, at(round)),
-            store.hold_source(shard, name, Some(at(round))),
+            store.set_pause(shard, name, Some(at(round))),
         );
         assert_eq!(held, Ok(()));
         let record = store.source(shard, name).await.unwrap().unwrap();
         assert_eq!(record.held_since, Some(at(round)), "{applied:?}");
-        store.hold_source(shard, name, None).await.unwrap();
+        store.set_pause(shard, name, None).await.unwrap();
     }
 }
 
@@ -108,7 +108,7 @@ async fn moved_source_keeps_lanes_and_generations() {
     let first = definition("okta");
     let (here, name) = (first.shard(), &first.name);
     store.apply_source(&first, at(0)).await.unwrap();
-    store.hold_source(here, name, Some(at(0))).await.unwrap();
+    store.set_pause(here, name, Some(at(0))).await.unwrap();
     let mut lanes = Vec::new();
     for generation in ["0123456789ab", "fedcba987654"] {
         let mut lane = marks(&first);

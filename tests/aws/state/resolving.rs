@@ -111,13 +111,13 @@ impl<S: StateStore> StateStore for Resolving<S> {
         self.0.block_source(shard, name, version, change).await
     }
 
-    async fn hold_source(
+    async fn set_pause(
         &self,
         shard: Shard,
         name: &SourceName,
         held_since: Option<Timestamp>,
     ) -> Result<(), StateError> {
-        self.0.hold_source(shard, name, held_since).await
+        self.0.set_pause(shard, name, held_since).await
     }
 
     async fn progress_of(

@@ -170,7 +170,7 @@ async fn marks_source_and_cooldown_writes_cost_one_unit() {
         let changed = store.block_source(shard, name, 1, &change);
         assert!(counted.bills(what, one, changed).await.unwrap());
     }
-    let hold = store.hold_source(shard, name, Some(at(1)));
+    let hold = store.set_pause(shard, name, Some(at(1)));
     counted.bills("hold", one, hold).await.unwrap();
     let cooldown = Cooldown {
         group: source.policy.rate_group,

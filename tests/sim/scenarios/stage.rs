@@ -210,7 +210,7 @@ impl Stage {
         let since = is_held.then(true_time::now);
         let held = self
             .store
-            .hold_source(definition.shard(), &definition.name, since);
+            .set_pause(definition.shard(), &definition.name, since);
         held.await?;
         Ok(())
     }

@@ -200,7 +200,7 @@ impl Bench {
     }
 
     /// Creates the marks of `hours` hours of windows, so that they can be found.
-    pub(super) async fn carve(&self, hours: i64) {
+    pub(super) async fn create_windows(&self, hours: i64) {
         let timeline = self.id.timeline.clone();
         let (policy, now) = (definition().policy, self.clock.now());
         let mut progress = Progress::begin(timeline, self.id.from, None, &policy, now);

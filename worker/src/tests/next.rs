@@ -23,7 +23,7 @@ pub(super) async fn three(
         bench.create(1).await,
         bench.create(2).await,
     ];
-    bench.carve(3).await;
+    bench.create_windows(3).await;
     (bench, ids)
 }
 

@@ -108,9 +108,9 @@ async fn runs_without_request_pass_token_on() {
     let source = bench.source().await;
     let (shard, name) = (source.shard(), &source.definition.name);
     let held = Some(after(0));
-    bench.store.hold_source(shard, name, held).await.unwrap();
+    bench.store.set_pause(shard, name, held).await.unwrap();
     bench.run().await;
-    bench.store.hold_source(shard, name, None).await.unwrap();
+    bench.store.set_pause(shard, name, None).await.unwrap();
     assert_eq!(bench.window().await.unsent_after(), Some(3));
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!((bench.asked(), bench.written()), (each_once(3), all(3)));

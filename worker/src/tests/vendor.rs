@@ -66,7 +66,7 @@ async fn outage_never_parks_and_backs_off() {
 #[tokio::test]
 async fn zero_retry_after_still_backs_off() {
     let bench = Bench::new(|_| Ok(response(503, &[("retry-after", "0")], "{}"))).await;
-    bench.carve(1).await;
+    bench.create_windows(1).await;
     bench.run().await;
     let window = bench.window().await;
     let wait_ms = window.not_before().unwrap().ms_since(window.updated_at());

@@ -127,7 +127,7 @@ mod tests {
         let record = store.apply_source(&definition, at(0)).await.unwrap();
         block(&store, &record, at(2)).await;
         let (shard, name) = (record.shard(), &definition.name);
-        store.hold_source(shard, name, Some(at(2))).await.unwrap();
+        store.set_pause(shard, name, Some(at(2))).await.unwrap();
         let probe = Probe::ask(&store, bench.record().await, at(3))
             .await
             .unwrap();

@@ -3,7 +3,7 @@
 mod remarks;
 
 use serde_json::{Value, json};
-use windlass_core::carve::settled_edge;
+use windlass_core::creation::settled_edge;
 use windlass_core::ids::Lane;
 use windlass_core::limits;
 use windlass_core::manifest_change::ManifestChange;

@@ -103,7 +103,7 @@ async fn paused_endangered_source_shows_deadline() {
     definition.policy.max_lookback_ms = Some(100 * HOUR_MS);
     store.apply_source(&definition, at(0)).await.unwrap();
     let (shard, name) = (definition.shard(), &definition.name);
-    store.hold_source(shard, name, Some(at(0))).await.unwrap();
+    store.set_pause(shard, name, Some(at(0))).await.unwrap();
     let later = |hours: i64| definition.start.plus_ms(hours * HOUR_MS);
     let safe = standing(&store, true, later(90)).await;
     assert_eq!(safe.danger(), None);
@@ -219,7 +219,7 @@ async fn paused_or_blocked_source_is_shown_with_cure() {
     let now = definition.start;
     let stored = store.apply_source(&definition, now).await.unwrap();
     let (shard, name) = (definition.shard(), &definition.name);
-    store.hold_source(shard, name, Some(now)).await.unwrap();
+    store.set_pause(shard, name, Some(now)).await.unwrap();
     let held = standing(&store, true, now).await;
     assert_eq!(state(&held), "held");
     assert_eq!(
@@ -241,7 +241,7 @@ async fn paused_or_blocked_source_is_shown_with_cure() {
          before `windlass resume okta`"
     );
 
-    store.hold_source(shard, name, None).await.unwrap();
+    store.set_pause(shard, name, None).await.unwrap();
     let probed = standing(&store, true, now).await;
     assert_eq!(probed.to_json()["probe_at"], "2026-01-01T00:10:00.000Z");
     assert_eq!(

@@ -5,7 +5,7 @@ use crate::checkpoint::{Cursor, PageTotals};
 use crate::ids::{Owner, Timeline, WindowId};
 use crate::time::Timestamp;
 use crate::window::parts::{Attempt, History, Phase, Place, Stage, Wait};
-use crate::window::{Delivered, Split, Status, Window};
+use crate::window::{Delivered, SplitPoint, Status, Window};
 
 /// The error of attributes that no window can have together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ struct Loose {
     dispatched_until: Option<Timestamp>,
     place: Option<Place>,
     not_before: Option<Timestamp>,
-    split: Option<Split>,
+    split: Option<SplitPoint>,
     reason: Option<String>,
     done_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
@@ -145,9 +145,9 @@ fn to_place(
     }
 }
 
-fn to_split(at: Option<Timestamp>, delivered: Delivered) -> Result<Option<Split>, String> {
+fn to_split(at: Option<Timestamp>, delivered: Delivered) -> Result<Option<SplitPoint>, String> {
     match (at, delivered) {
-        (Some(at), delivered) => Ok(Some(Split { at, delivered })),
+        (Some(at), delivered) => Ok(Some(SplitPoint { at, delivered })),
         (None, Delivered::Nothing) => Ok(None),
         (None, _) => Err("has `split_delivered` without `split_at`".to_owned()),
     }

@@ -3,7 +3,7 @@
 use super::super::parts::{Place, Stage, Wait};
 use crate::time::Timestamp;
 use crate::transition::{Cause, IllegalMove, Release};
-use crate::window::{Delivered, Split, Window};
+use crate::window::{Delivered, SplitPoint, Window};
 
 impl Window {
     pub(super) fn release(&mut self, release: &Release) -> Result<(), IllegalMove> {
@@ -35,7 +35,7 @@ impl Window {
     }
 
     /// Applies `cause` to the attempt, and returns the split that the window then waits for.
-    fn follow(&mut self, cause: Cause) -> Result<Option<Split>, IllegalMove> {
+    fn follow(&mut self, cause: Cause) -> Result<Option<SplitPoint>, IllegalMove> {
         let restarts = self.restarts().saturating_add(1);
         match cause {
             Cause::Split(at) => {
@@ -60,8 +60,8 @@ impl Window {
         }
     }
 
-    fn halved(&self, at: Timestamp) -> Result<Split, IllegalMove> {
-        self.inside(Split {
+    fn halved(&self, at: Timestamp) -> Result<SplitPoint, IllegalMove> {
+        self.inside(SplitPoint {
             at,
             delivered: Delivered::Nothing,
         })

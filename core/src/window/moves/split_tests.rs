@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn at_frontier(at_ms: i64, delivered: Delivered) -> Split {
-    Split {
+fn at_frontier(at_ms: i64, delivered: Delivered) -> SplitPoint {
+    SplitPoint {
         at: at(at_ms),
         delivered,
     }

@@ -62,7 +62,7 @@ fn window_without_token_has_none_unsent() {
 
 #[test]
 fn token_use_does_not_change_counts() {
-    let split = Split {
+    let split = SplitPoint {
         at: at(500),
         delivered: Delivered::Before,
     };

@@ -22,13 +22,13 @@ fn tick_creates_at_most_limit_and_next_continues() {
     let mut world = World::new(policy(), None, hours(100));
     world.policy.max_open_windows = 1_000;
     let plan = world.plan();
-    assert_eq!(plan.created().len(), limits::CARVE_PER_TICK_MAX);
+    assert_eq!(plan.created().len(), limits::CREATED_PER_TICK_MAX);
     world.tick();
     // All windows vanish, and the gap is as wide as two ticks can close.
     world.windows.clear();
     world.policy.max_ms = 5 * MINUTE_MS;
     let mended = world.plan().created();
-    assert_eq!(mended.len(), limits::CARVE_PER_TICK_MAX);
+    assert_eq!(mended.len(), limits::CREATED_PER_TICK_MAX);
     assert!(
         mended
             .iter()

@@ -8,9 +8,9 @@ use windlass_core::window::Window;
 
 /// The page token that a run has sent last, unless its vendor rejected it without serving a page.
 #[derive(Debug, Default)]
-pub(crate) struct Sent(Mutex<Option<String>>);
+pub(crate) struct TokenUse(Mutex<Option<String>>);
 
-impl Sent {
+impl TokenUse {
     /// Marks `token` as sent: from here on it may have been served.
     pub(crate) fn goes_out(&self, token: Option<&str>) {
         *self.last() = token.map(str::to_owned);
@@ -75,16 +75,16 @@ mod tests {
             (Restart, 400, true),
             (Split, 413, true),
         ] {
-            let sent = Sent::default();
-            assert!(!sent.has("a"));
-            sent.goes_out(Some("a"));
-            assert!(sent.has("a") && !sent.has("b"));
-            sent.failed(&failure(class, status));
-            assert_eq!(sent.has("a"), spent, "{class:?} {status}");
+            let token_use = TokenUse::default();
+            assert!(!token_use.has("a"));
+            token_use.goes_out(Some("a"));
+            assert!(token_use.has("a") && !token_use.has("b"));
+            token_use.failed(&failure(class, status));
+            assert_eq!(token_use.has("a"), spent, "{class:?} {status}");
         }
-        let sent = Sent::default();
-        sent.goes_out(Some("a"));
-        sent.failed(&Failure::new(Block, "a link that leads elsewhere"));
-        assert!(sent.has("a"), "such a link comes with a page");
+        let token_use = TokenUse::default();
+        token_use.goes_out(Some("a"));
+        token_use.failed(&Failure::new(Block, "a link that leads elsewhere"));
+        assert!(token_use.has("a"), "such a link comes with a page");
     }
 }

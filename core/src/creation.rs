@@ -9,7 +9,7 @@ use crate::window::Window;
 
 /// Cuts one timeline into windows at one instant.
 #[derive(Debug, Clone, Copy)]
-pub struct Carver<'a> {
+pub struct WindowCreator<'a> {
     policy: &'a Policy,
     /// First instant that no window may cover yet.
     edge: Timestamp,
@@ -18,8 +18,8 @@ pub struct Carver<'a> {
     width_ms: i64,
 }
 
-impl<'a> Carver<'a> {
-    /// A carver at `now` with windows of `width_ms`, for a timeline that ends at `end`; `None` is a
+impl<'a> WindowCreator<'a> {
+    /// A window creator at `now` with windows of `width_ms`, for a timeline that ends at `end`; `None` is a
     /// timeline without an end.
     pub fn new(policy: &'a Policy, end: Option<Timestamp>, now: Timestamp, width_ms: i64) -> Self {
         let settled = settled_edge(policy, now);
@@ -37,7 +37,7 @@ impl<'a> Carver<'a> {
         }
     }
 
-    /// A carver for the single window that starts at `mark`, at any time of the machine clock: its
+    /// A window creator for the single window that starts at `mark`, at any time of the machine clock: its
     /// response shows the vendor clock.
     pub fn probe(policy: &'a Policy, end: Option<Timestamp>, mark: Timestamp) -> Self {
         let settled = policy.settle_ms.saturating_add(limits::EDGE_ALLOWANCE_MS);
@@ -90,7 +90,7 @@ pub fn unsettled_ms(window: &Window, policy: &Policy, trusted: Trusted) -> Optio
     (short_ms > 0).then_some(short_ms)
 }
 
-/// The earliest instant at which a [`Carver`] with windows of `width_ms` finds one that starts at
+/// The earliest instant at which a [`WindowCreator`] with windows of `width_ms` finds one that starts at
 /// `at`; `None` when the timeline ends there.
 pub(crate) fn due_at(
     policy: &Policy,
@@ -150,5 +150,5 @@ pub(crate) fn adapt_width(policy: &Policy, last_ms: i64, records_per_hour: Optio
 }
 
 #[cfg(test)]
-#[path = "carve_tests.rs"]
+#[path = "creation_tests.rs"]
 mod tests;

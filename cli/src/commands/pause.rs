@@ -23,7 +23,7 @@ pub(crate) async fn pause(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now();
-    hold(target, names, Some(now), output).await
+    set_pause(target, names, Some(now), output).await
 }
 
 /// Resumes sources.
@@ -32,10 +32,10 @@ pub(crate) async fn resume(
     names: &[SourceName],
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    hold(target, names, None, output).await
+    set_pause(target, names, None, output).await
 }
 
-async fn hold(
+async fn set_pause(
     target: &Target,
     names: &[SourceName],
     since: Option<Timestamp>,
@@ -47,9 +47,9 @@ async fn hold(
     let mut lines = String::new();
     let mut entries = Vec::new();
     for record in before {
-        let held = Held::write(&found.store, record, since).await?;
-        lines.push_str(&held.text());
-        entries.push(held.to_json());
+        let paused = PausedSource::write(&found.store, record, since).await?;
+        lines.push_str(&paused.text());
+        entries.push(paused.to_json());
     }
     output.result(&json!({ "sources": entries }), || lines)?;
     Ok(ExitCode::Success)
@@ -64,14 +64,14 @@ async fn look_up(found: &Found, names: &[SourceName]) -> anyhow::Result<Vec<Sour
 }
 
 /// A source before and after the write.
-struct Held {
+struct PausedSource {
     before: SourceRecord,
     after: SourceRecord,
     /// Number of windows in flight.
     in_hand: usize,
 }
 
-impl Held {
+impl PausedSource {
     async fn write<S: StateStore>(
         store: &S,
         before: SourceRecord,
@@ -79,7 +79,7 @@ impl Held {
     ) -> anyhow::Result<Self> {
         let (shard, name) = (before.shard(), &before.definition.name);
         let mut tries = 1;
-        while let Err(error) = store.hold_source(shard, name, since).await {
+        while let Err(error) = store.set_pause(shard, name, since).await {
             // The write is idempotent.
             if tries == TRIES_MAX || !matches!(error, StateError::Unknown(_)) {
                 return Err(error.into());
@@ -207,16 +207,20 @@ mod tests {
             now: at(1),
         };
         store.decide(&window, &dispatch).await.unwrap();
-        let said = |held: Held| held.text();
-        let held = Held::write(&store, record, Some(at(2))).await.unwrap();
+        let said = |paused: PausedSource| paused.text();
+        let paused = PausedSource::write(&store, record, Some(at(2)))
+            .await
+            .unwrap();
         assert_eq!(
-            said(held),
+            said(paused),
             "okta is held: nothing new starts; 1 window is in hand and goes on\n"
         );
         let record = bench.record().await;
-        let held = Held::write(&store, record, Some(at(3))).await.unwrap();
+        let paused = PausedSource::write(&store, record, Some(at(3)))
+            .await
+            .unwrap();
         assert_eq!(
-            said(held),
+            said(paused),
             "okta is held already, since 2026-01-01T00:02:00Z\n"
         );
         let paused = SourceDefinition {
@@ -224,13 +228,13 @@ mod tests {
             ..definition
         };
         let record = store.apply_source(&paused, at(4)).await.unwrap();
-        let held = Held::write(&store, record, None).await.unwrap();
+        let paused = PausedSource::write(&store, record, None).await.unwrap();
         assert_eq!(
-            said(held),
+            said(paused),
             "okta goes on, but is still paused by its definition (`paused: true`)\n"
         );
         let record = bench.record().await;
-        let held = Held::write(&store, record, None).await.unwrap();
-        assert!(said(held).starts_with("okta was not held"));
+        let paused = PausedSource::write(&store, record, None).await.unwrap();
+        assert!(said(paused).starts_with("okta was not held"));
     }
 }

@@ -39,8 +39,8 @@ fn end_inside_unit_rounds_up_and_cuts_once_settled() {
     let end = Some(at(2 * HOUR_MS + 1));
     let settled = |ms| at(ms + policy.settle_ms + limits::EDGE_ALLOWANCE_MS);
     let next = |now| {
-        let carver = Carver::new(&policy, end, now, 24 * HOUR_MS);
-        carver.next(at(0)).map(|span| span.to().as_ms())
+        let creator = WindowCreator::new(&policy, end, now, 24 * HOUR_MS);
+        creator.next(at(0)).map(|span| span.to().as_ms())
     };
     assert_eq!(next(settled(3 * HOUR_MS)), Some(3 * HOUR_MS));
     assert_eq!(next(settled(3 * HOUR_MS - 1)), None);
@@ -53,9 +53,9 @@ fn full_live_window_does_not_wait_for_every() {
         ..any_policy()
     };
     let now = at(HOUR_MS + limits::EDGE_ALLOWANCE_MS);
-    let carver = Carver::new(&policy, None, now, HOUR_MS);
-    assert_eq!(carver.next(at(0)), Span::new(at(0), at(HOUR_MS)).ok());
-    assert_eq!(carver.next(at(1)), None);
+    let creator = WindowCreator::new(&policy, None, now, HOUR_MS);
+    assert_eq!(creator.next(at(0)), Span::new(at(0), at(HOUR_MS)).ok());
+    assert_eq!(creator.next(at(1)), None);
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn day_wide_window_ends_at_midnight() {
     let day = 24 * HOUR_MS;
     let to = |width_ms, from_ms, now_ms| {
         let now = at(now_ms + policy.settle_ms + limits::EDGE_ALLOWANCE_MS);
-        let carver = Carver::new(&policy, None, now, width_ms);
-        carver.next(at(from_ms)).map(|span| span.to().as_ms())
+        let creator = WindowCreator::new(&policy, None, now, width_ms);
+        creator.next(at(from_ms)).map(|span| span.to().as_ms())
     };
     assert_eq!(to(4 * HOUR_MS, 22 * HOUR_MS, 9 * day), Some(day));
     assert_eq!(to(day, 22 * HOUR_MS, 9 * day), Some(day));
