@@ -106,7 +106,7 @@ fn start_logging(args: &Args) -> Result<(), UsageError> {
         .with_writer(|| output::Stderr);
     match args.log_format {
         LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(output::colours_on_stderr()).init(),
+        LogFormat::Text => builder.with_ansi(output::colors_on_stderr()).init(),
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ impl Output {
 
     /// Prints an error to standard error.
     pub(crate) fn error(message: &str) {
-        let label = if colours_on_stderr() {
+        let label = if colors_on_stderr() {
             "\u{1b}[31merror:\u{1b}[0m"
         } else {
             "error:"
@@ -167,11 +167,11 @@ fn write_to(mut stream: impl Write, text: &str) -> io::Result<()> {
 }
 
 /// Returns true if standard error is a terminal that shows colors: see <https://no-color.org>.
-pub(crate) fn colours_on_stderr() -> bool {
-    !colours_refused() && io::stderr().is_terminal()
+pub(crate) fn colors_on_stderr() -> bool {
+    !colors_disabled() && io::stderr().is_terminal()
 }
 
-fn colours_refused() -> bool {
+fn colors_disabled() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
@@ -189,20 +189,20 @@ impl Paint {
     /// Colors if standard output is a terminal that shows them.
     pub(crate) fn of_stdout() -> Self {
         Self {
-            on: !colours_refused() && io::stdout().is_terminal(),
+            on: !colors_disabled() && io::stdout().is_terminal(),
         }
     }
 
     /// `line` in the color of its `mark`: added, changed or removed.
     pub(crate) fn marked(self, mark: char, line: &str) -> String {
-        let colour = match mark {
+        let color = match mark {
             '+' => 32,
             '~' => 33,
             '-' => 31,
             _ => return line.to_owned(),
         };
         if self.on {
-            format!("\u{1b}[{colour}m{line}\u{1b}[0m")
+            format!("\u{1b}[{color}m{line}\u{1b}[0m")
         } else {
             line.to_owned()
         }

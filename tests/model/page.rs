@@ -12,7 +12,7 @@ use windlass_core::window::Window;
 
 use crate::accounts;
 use crate::scenes::Scene;
-use crate::state::{InHand, State, Worker};
+use crate::state::{FetchedPage, State, Worker};
 use crate::worker::{Held, held, hold, put_down};
 
 /// Fetches the next page, and delivers it: in a sweep, only the records that are not known.
@@ -32,7 +32,7 @@ pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
         delivered.retain(|id| !known.contains(id));
         held.known = Some(known);
     }
-    held.page = Some(InHand {
+    held.page = Some(FetchedPage {
         step: first_step(page.next.is_none()),
         records: page.records,
         delivered,
@@ -138,7 +138,7 @@ fn look_up(scene: &Scene, state: &State, window: &Window) -> Vec<u8> {
 }
 
 /// Stores the seen page of `page`. A record's id is its digest.
-fn remember(scene: &Scene, state: &mut State, window: &Window, page: &InHand) {
+fn remember(scene: &Scene, state: &mut State, window: &Window, page: &FetchedPage) {
     let digests = page.delivered.iter().map(|id| u64::from(*id)).collect();
     let times = page.records.iter().map(|id| scene.vendor.time(*id));
     let digests = BTreeMap::from([(None, digests)]);
@@ -169,7 +169,7 @@ fn replace(state: &mut State, seen: SeenPage) {
 pub(crate) fn facts<'a>(
     scene: &Scene,
     held: &'a Held,
-    page: &InHand,
+    page: &FetchedPage,
     now: Timestamp,
 ) -> PageFacts<'a> {
     let window = held.lease.window();

@@ -34,8 +34,8 @@ pub(crate) fn all(scene: &Scene) -> Vec<Property<Machine>> {
         Property::always(
             "what is delivered twice is accounted for",
             |_, state: &State| {
-                let in_hand: i8 = state.workers.iter().map(uncounted).sum();
-                state.margin + in_hand >= 0
+                let in_flight: i8 = state.workers.iter().map(uncounted).sum();
+                state.margin + in_flight >= 0
             },
         ),
         Property::always("everything can still be finished", finish::is_possible),

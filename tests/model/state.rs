@@ -118,7 +118,7 @@ pub(crate) enum Planner {
 
 /// The current page of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct InHand {
+pub(crate) struct FetchedPage {
     /// Its records.
     pub(crate) records: Vec<u8>,
     /// The delivered ones of them, in a sweep not all.
@@ -145,7 +145,7 @@ pub(crate) enum Worker {
         grip: Box<Grip>,
         /// The known records of a sweep; `None` before it has read them.
         known: Option<Vec<u8>>,
-        page: Option<InHand>,
+        page: Option<FetchedPage>,
     },
 }
 

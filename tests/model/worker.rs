@@ -15,7 +15,7 @@ use crate::machine::Tally;
 use crate::page::{alone, facts, remembers, settle};
 use crate::row::Grip;
 use crate::scenes::{LEASE_MS, Scene};
-use crate::state::{InHand, State, Worker};
+use crate::state::{FetchedPage, State, Worker};
 
 /// The end of a run before its window is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) struct Held {
     pub(crate) lane: usize,
     pub(crate) lease: Lease,
     pub(crate) known: Option<Vec<u8>>,
-    pub(crate) page: Option<InHand>,
+    pub(crate) page: Option<FetchedPage>,
 }
 
 pub(crate) fn held(state: &State, which: usize) -> Option<Held> {

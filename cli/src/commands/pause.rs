@@ -68,7 +68,7 @@ struct PausedSource {
     before: SourceRecord,
     after: SourceRecord,
     /// Number of windows in flight.
-    in_hand: usize,
+    in_flight: usize,
 }
 
 impl PausedSource {
@@ -90,11 +90,11 @@ impl PausedSource {
             StateError::Unavailable(format!("{name} has moved meanwhile; try again"))
         })?;
         let view = read_source(store, after.clone(), SystemClock.now()).await?;
-        let in_hand = view.in_flight();
+        let in_flight = view.in_flight();
         Ok(Self {
             before,
             after,
-            in_hand,
+            in_flight,
         })
     }
 
@@ -120,12 +120,12 @@ impl PausedSource {
         let name = &self.after.definition.name;
         match (self.after.held_since, self.changed()) {
             (Some(_), true) => {
-                let in_hand = match self.in_hand {
+                let in_flight = match self.in_flight {
                     0 => String::new(),
                     1 => "; 1 window is in hand and goes on".to_owned(),
                     many => format!("; {many} windows are in hand and go on"),
                 };
-                format!("{name} is held: nothing new starts{in_hand}\n")
+                format!("{name} is held: nothing new starts{in_flight}\n")
             }
             (Some(since), false) => format!("{name} is held already, since {}\n", second(since)),
             (None, changed) => {
@@ -145,7 +145,7 @@ impl PausedSource {
             "changed": self.changed(),
             "paused": self.after.definition.paused,
             "blocked": self.after.blocked.as_ref().map(|blocked| &blocked.reason),
-            "in_hand": self.in_hand,
+            "in_hand": self.in_flight,
         })
     }
 }

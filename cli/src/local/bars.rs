@@ -140,7 +140,7 @@ impl Drop for Bars {
 }
 
 fn style() -> ProgressStyle {
-    let template = if crate::output::colours_on_stderr() {
+    let template = if crate::output::colors_on_stderr() {
         "{prefix:.bold} {bar:16.cyan/dim} {wide_msg}"
     } else {
         "{prefix} {bar:16} {wide_msg}"

@@ -18,7 +18,7 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of one read, including the SDK's retries.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum length of a service's own message in an error.
-const SAID_CHARS_MAX: usize = 200;
+const ERROR_TEXT_CHARS_MAX: usize = 200;
 /// Error codes of throttling, from the two services or a proxy before them:
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>.
 const THROTTLED: [&str; 5] = [
@@ -49,7 +49,7 @@ pub(super) struct Aws {
 }
 
 /// The error that a service returned.
-struct Said {
+struct ErrorText {
     code: String,
     message: String,
     status: u16,
@@ -128,12 +128,12 @@ impl Aws {
                 let Some(code) = service.err().code() else {
                     return outage(format!("{region} answered {status} without a reason"));
                 };
-                let said = Said {
+                let error_text = ErrorText {
                     code: code.to_owned(),
                     message: short(service.err().message().unwrap_or_default()),
                     status,
                 };
-                judge(reference, stored, region, said)
+                judge(reference, stored, region, error_text)
             }
             SdkError::TimeoutError(_) => {
                 let seconds = READ_TIMEOUT.as_secs();
@@ -158,12 +158,17 @@ impl Aws {
 }
 
 /// The error of `reference` for an error of the service.
-fn judge(reference: &SecretRef, stored: &Stored, region: String, said: Said) -> SecretError {
-    let Said {
+fn judge(
+    reference: &SecretRef,
+    stored: &Stored,
+    region: String,
+    error_text: ErrorText,
+) -> SecretError {
+    let ErrorText {
         code,
         message,
         status,
-    } = said;
+    } = error_text;
     let reference = reference.clone();
     let is_ssm = matches!(reference, SecretRef::Ssm(_));
     match code.as_str() {
@@ -206,9 +211,9 @@ fn judge(reference: &SecretRef, stored: &Stored, region: String, said: Said) -> 
     }
 }
 
-/// `text` on one line, at most [`SAID_CHARS_MAX`] characters.
+/// `text` on one line, at most [`ERROR_TEXT_CHARS_MAX`] characters.
 fn short(text: &str) -> String {
-    one_line(text).chars().take(SAID_CHARS_MAX).collect()
+    one_line(text).chars().take(ERROR_TEXT_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// The prefix of messages about missing tools.
 const NEEDED: &str = "the aws tests need python3 with venv and pip, and pip a package index";
 /// Maximum length of a failed command's output in a message, which keeps its end.
-const SAID_CHARS_MAX: usize = 2_000;
+const ERROR_TEXT_CHARS_MAX: usize = 2_000;
 
 static VENV: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 
@@ -80,7 +80,7 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     said.push_str(&String::from_utf8_lossy(&output.stderr));
     bail!(
         "{NEEDED}; `{shown}` said: {}",
-        last_chars(said.trim(), SAID_CHARS_MAX)
+        last_chars(said.trim(), ERROR_TEXT_CHARS_MAX)
     )
 }
 

@@ -15,7 +15,7 @@ use windlass_core::system::SystemClock;
 
 use super::function::{Deployed, Function};
 use super::record::{Invocation, LogLine};
-use super::runtime_api::{RuntimeApi, Said};
+use super::runtime_api::{InvocationEnd, RuntimeApi};
 use crate::aws::emulator::{ACCOUNT, REGION};
 use crate::aws::signal::Signal;
 
@@ -42,7 +42,7 @@ pub(super) struct Frozen {
     pub(super) environment: Environment,
     /// The record so far.
     pub(super) invocation: Invocation,
-    pub(super) ended: oneshot::Receiver<Said>,
+    pub(super) ended: oneshot::Receiver<InvocationEnd>,
 }
 
 impl Environment {

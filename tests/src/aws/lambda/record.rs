@@ -34,8 +34,8 @@ impl Outcome {
     pub(super) fn as_error(&self, request_id: &str) -> Value {
         let (kind, message) = match self {
             Self::Failed(body) => {
-                let said = serde_json::from_slice(body);
-                return said.unwrap_or_else(|_| json!({"errorType": "Unknown"}));
+                let ended_with = serde_json::from_slice(body);
+                return ended_with.unwrap_or_else(|_| json!({"errorType": "Unknown"}));
             }
             Self::TimedOut => ("Sandbox.Timedout", "Task timed out".to_owned()),
             other => ("Runtime.ExitError", format!("{other:?}")),

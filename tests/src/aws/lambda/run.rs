@@ -14,7 +14,7 @@ use super::chaos::{Act, Fate, When};
 use super::environment::{Environment, Frozen};
 use super::function::{Deployed, Pending};
 use super::record::{FailedEvent, Invocation, Outcome};
-use super::runtime_api::{Assignment, Said};
+use super::runtime_api::{Assignment, InvocationEnd};
 use crate::aws::calls::Calls;
 use crate::aws::signal::Signal;
 
@@ -132,7 +132,7 @@ async fn environment(function: &Deployed) -> anyhow::Result<(Environment, Option
 
 /// The event that ends an invocation.
 enum End {
-    Said(Said),
+    Reported(InvocationEnd),
     Exited(String),
     TimedOut,
     Struck(Act),
@@ -174,7 +174,7 @@ async fn run(
     };
     environment.api.assign(assignment).await;
     let end = tokio::select! {
-        said = response(&mut ended) => End::Said(said),
+        ended_with = response(&mut ended) => End::Reported(ended_with),
         status = environment.exit() => End::Exited(status.map_or_else(|error| error.to_string(), |status| status.to_string())),
         () = SystemClock.sleep(timeout_ms), if !is_to_freeze => End::TimedOut,
         act = strike => End::Struck(act),
@@ -182,9 +182,9 @@ async fn run(
     invocation.duration = began.elapsed();
     invocation.max_rss_kb = environment.max_rss_kb();
     invocation.outcome = match end {
-        End::Said(said) => {
+        End::Reported(ended_with) => {
             function.keep_warm(environment);
-            said.into()
+            ended_with.into()
         }
         End::Exited(status) => Outcome::Exited(status),
         End::TimedOut => {
@@ -205,7 +205,7 @@ async fn freeze(
     function: &Deployed,
     mut environment: Environment,
     invocation: Invocation,
-    ended: oneshot::Receiver<Said>,
+    ended: oneshot::Receiver<InvocationEnd>,
 ) -> Outcome {
     if let Err(error) = environment.send(Signal::Stop) {
         environment.kill().await;
@@ -228,7 +228,7 @@ pub(super) async fn thaw(function: &Deployed) -> anyhow::Result<Vec<Invocation>>
             .send(Signal::Continue)
             .context("cannot wake a stopped process")?;
         let outcome = tokio::select! {
-            said = response(&mut frozen.ended) => said.into(),
+            ended_with = response(&mut frozen.ended) => ended_with.into(),
             status = frozen.environment.exit() => Outcome::Exited(status?.to_string()),
         };
         let max_rss_kb = frozen.environment.max_rss_kb();
@@ -244,9 +244,9 @@ pub(super) async fn thaw(function: &Deployed) -> anyhow::Result<Vec<Invocation>>
 }
 
 /// The bootstrap's response; pending forever if the channel is closed.
-async fn response(ended: &mut oneshot::Receiver<Said>) -> Said {
+async fn response(ended: &mut oneshot::Receiver<InvocationEnd>) -> InvocationEnd {
     match ended.await {
-        Ok(said) => said,
+        Ok(ended_with) => ended_with,
         Err(_) => std::future::pending().await,
     }
 }
@@ -275,11 +275,11 @@ fn strike_of(fate: &Fate, caller: &str, calls: &Calls) -> impl Future<Output = A
     }
 }
 
-impl From<Said> for Outcome {
-    fn from(said: Said) -> Self {
-        match said {
-            Said::Response(body) => Self::Returned(body),
-            Said::Error(body) => Self::Failed(body),
+impl From<InvocationEnd> for Outcome {
+    fn from(ended_with: InvocationEnd) -> Self {
+        match ended_with {
+            InvocationEnd::Response(body) => Self::Returned(body),
+            InvocationEnd::Error(body) => Self::Failed(body),
         }
     }
 }

@@ -23,12 +23,12 @@ pub(super) struct Assignment {
     /// True if its response is dropped: the connection is closed, and the response recorded
     /// nowhere.
     pub(super) without_response: bool,
-    pub(super) ended: oneshot::Sender<Said>,
+    pub(super) ended: oneshot::Sender<InvocationEnd>,
 }
 
 /// The bootstrap's final message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum InvocationEnd {
     Response(Bytes),
     Error(Bytes),
 }
@@ -80,7 +80,7 @@ impl RuntimeApi {
     pub(super) async fn started(&self) -> Result<(), String> {
         let mut started = self.shared.started.subscribe();
         match started.wait_for(Option::is_some).await {
-            Ok(said) => said.clone().unwrap_or(Ok(())),
+            Ok(ended_with) => ended_with.clone().unwrap_or(Ok(())),
             Err(_) => Err("the runtime API is gone".to_owned()),
         }
     }
@@ -107,14 +107,14 @@ impl Shared {
         ) {
             (&Method::GET, ["invocation", "next"]) => self.next().await,
             (&Method::POST, ["invocation", id, "response"]) => {
-                self.end(id, Said::Response(request.body.clone()))
+                self.end(id, InvocationEnd::Response(request.body.clone()))
             }
             (&Method::POST, ["invocation", id, "error"]) => {
-                self.end(id, Said::Error(request.body.clone()))
+                self.end(id, InvocationEnd::Error(request.body.clone()))
             }
             (&Method::POST, ["init", "error"]) => {
-                let said = String::from_utf8_lossy(&request.body).into_owned();
-                self.started.send_replace(Some(Err(said)));
+                let ended_with = String::from_utf8_lossy(&request.body).into_owned();
+                self.started.send_replace(Some(Err(ended_with)));
                 HttpResponse::empty(StatusCode::ACCEPTED).into()
             }
             _ => HttpResponse::empty(StatusCode::NOT_FOUND).into(),
@@ -159,7 +159,7 @@ impl Shared {
         response.into()
     }
 
-    fn end(&self, request_id: &str, said: Said) -> Reaction {
+    fn end(&self, request_id: &str, ended_with: InvocationEnd) -> Reaction {
         let mut current = self.current();
         if current
             .as_ref()
@@ -175,7 +175,7 @@ impl Shared {
             return Reaction::HangUp;
         }
         // The receiver is gone if the invocation was abandoned meanwhile.
-        let received = assignment.ended.send(said);
+        let received = assignment.ended.send(ended_with);
         drop(received);
         HttpResponse::empty(StatusCode::ACCEPTED).into()
     }
