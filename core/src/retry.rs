@@ -1,12 +1,15 @@
 //! Failure classes, and the worker's response to each. The connector turns every error of a vendor,
 //! from a connection reset to a body that is not JSON, into one of these classes.
 
+use serde::Deserialize;
+
 use crate::limits;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Failures by their remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Failures by their remedy; manifests name them in snake case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FailureClass {
     /// The vendor or the network is unavailable: 5xx, timeouts, resets, truncated bodies.
     Outage,

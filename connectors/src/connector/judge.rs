@@ -32,7 +32,7 @@ impl Connector {
             .find(|rule| rule.matches(response, found));
         let is_page = (200..300).contains(&response.status);
         let (class, advice) = match rule {
-            Some(Rule { rule, .. }) => (rule.class.into(), rule.advice.clone()),
+            Some(Rule { rule, .. }) => (rule.class, rule.advice.clone()),
             None if is_page => return None,
             None => by_status(response, token.is_some()),
         };

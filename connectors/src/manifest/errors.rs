@@ -49,27 +49,9 @@ pub struct ErrorRule {
     /// Text that must occur in the body, in any case.
     pub text: Option<String>,
     /// The class of the failure.
-    pub class: ErrorClass,
+    pub class: FailureClass,
     /// The advice in the message, for the operator.
     pub advice: Option<String>,
-}
-
-/// The class of an error, which determines the reaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorClass {
-    /// The vendor is unavailable: retry.
-    Outage,
-    /// The quota is exhausted: wait.
-    Rate,
-    /// The page cannot be used: retry a limited number of times.
-    Page,
-    /// The vendor rejects the token: restart the window.
-    Restart,
-    /// The request covers too much: split the window.
-    Split,
-    /// Only an operator can cure the cause: block the source.
-    Block,
 }
 
 /// The paths of the code and the message in an error body, for messages.
@@ -80,17 +62,4 @@ pub struct ErrorBody {
     pub code: Option<JsonPath>,
     /// Path of the vendor's error message.
     pub message: Option<JsonPath>,
-}
-
-impl From<ErrorClass> for FailureClass {
-    fn from(class: ErrorClass) -> Self {
-        match class {
-            ErrorClass::Outage => Self::Outage,
-            ErrorClass::Rate => Self::Rate,
-            ErrorClass::Page => Self::Page,
-            ErrorClass::Restart => Self::Restart,
-            ErrorClass::Split => Self::Split,
-            ErrorClass::Block => Self::Block,
-        }
-    }
 }
