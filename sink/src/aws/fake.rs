@@ -2,6 +2,7 @@
 //! services' size limits, keep accepted records, and fail as planned.
 
 mod http;
+mod message;
 mod service;
 
 use std::collections::{BTreeMap, VecDeque};

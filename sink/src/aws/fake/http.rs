@@ -14,28 +14,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::message::{Arrived, Reaction};
 use super::service::service_reaction;
 use super::{State, To};
-
-/// A complete request.
-pub(super) struct Arrived {
-    pub(super) to: To,
-    pub(super) signed_by: String,
-    pub(super) invocation: String,
-    pub(super) region: String,
-    pub(super) path: String,
-    pub(super) body: Bytes,
-}
-
-/// The reaction to a request.
-pub(super) enum Reaction {
-    /// A status and a body.
-    Response(u16, Vec<u8>),
-    /// The connection closes.
-    Hangup,
-    /// No response for as long as the client waits.
-    Silence,
-}
 
 /// Serves on a free port of the loopback interface.
 pub(super) fn serve(state: Arc<Mutex<State>>) -> (SocketAddr, JoinHandle<()>) {

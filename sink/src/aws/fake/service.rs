@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::http::{Arrived, Reaction};
+use super::message::{Arrived, Reaction};
 use super::{Fault, ROLE_KEY, Request, State, Taken, To};
 
 /// Source: API references of PutRecordBatch and PutRecords, the same as in
