@@ -11,7 +11,7 @@ use windlass_core::sweep;
 use windlass_core::window::Window;
 
 use crate::accounts;
-use crate::scenes::Scene;
+use crate::scenes::{Scene, Sink};
 use crate::state::{FetchedPage, State, Worker};
 use crate::worker::{Held, held, hold, put_down};
 
@@ -68,10 +68,20 @@ pub(crate) fn deliver(scene: &Scene, state: &mut State, which: usize) {
     let window = held.lease.window();
     let step = std::mem::replace(&mut page.step, Step::Done);
     let step = match step {
-        Step::Write(write) => {
-            page.acknowledged = true;
-            accounts::deliver(state, &page.delivered);
-            write.page_written(Written::Durable(None), false)
+        Step::Write(write) => match scene.sink {
+            Sink::Acknowledges => {
+                acknowledge(state, &mut page);
+                write.page_written(Written::Durable(None), false)
+            }
+            Sink::Holds => write.page_written(Written::Held, true),
+        },
+        Step::Flush(flush) => {
+            acknowledge(state, &mut page);
+            flush.flushed(None)
+        }
+        Step::Finish(finish) => {
+            acknowledge(state, &mut page);
+            finish.finished()
         }
         Step::Remember(step) => {
             let remembers = remembers(scene, window);
@@ -82,18 +92,27 @@ pub(crate) fn deliver(scene: &Scene, state: &mut State, which: usize) {
         }
         step => step,
     };
-    page.step = alone(step, remembers(scene, window));
+    page.step = alone(step, page.acknowledged, remembers(scene, window));
     held.page = Some(page);
     settle(state, which, held);
 }
 
-/// The next step with an effect outside the worker: its sink holds nothing and makes nothing final.
-pub(crate) fn alone(mut step: Step, remembers: bool) -> Step {
+/// The sink makes the page durable.
+fn acknowledge(state: &mut State, page: &mut FetchedPage) {
+    if !page.acknowledged {
+        page.acknowledged = true;
+        accounts::deliver(state, &page.delivered);
+    }
+}
+
+/// The step after those that change nothing outside the worker: the table is durable at once, and the sink
+/// holds nothing of a page that it has acknowledged.
+pub(crate) fn alone(mut step: Step, acknowledged: bool, remembers: bool) -> Step {
     loop {
         step = match step {
-            Step::Flush(flush) => flush.flushed(None),
+            Step::Flush(flush) if acknowledged => flush.flushed(None),
             Step::Sync(sync) => sync.synced(),
-            Step::Finish(finish) => finish.finished(),
+            Step::Finish(finish) if acknowledged => finish.finished(),
             Step::Remember(remember) if !remembers => remember.remembered(false),
             other => return other,
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use stateright::Property;
 use windlass_core::breaks;
+use windlass_core::delivery::Step;
 use windlass_core::invariant::{check_timeline, check_window};
 use windlass_core::{Status, Window};
 
@@ -55,6 +56,9 @@ pub(crate) fn all(scene: &Scene) -> Vec<Property<Machine>> {
         May::Split => Property::sometimes("a window is split", |_, state: &State| {
             live(state).count() > 2
         }),
+        May::Hold => Property::sometimes("a page is held at a crash", |_, state: &State| {
+            state.left.crashes == 0 && state.workers.iter().any(is_held)
+        }),
         May::FindLate => {
             Property::sometimes("a sweep delivers what came late", |_, state: &State| {
                 state.store.all(1).any(|window| window.records() > 0)
@@ -66,6 +70,17 @@ pub(crate) fn all(scene: &Scene) -> Vec<Property<Machine>> {
 
 fn live(state: &State) -> impl Iterator<Item = &Window> {
     state.store.all(0)
+}
+
+/// Whether the sink of `worker` holds a page that is not durable.
+fn is_held(worker: &Worker) -> bool {
+    let Worker::Holds {
+        page: Some(page), ..
+    } = worker
+    else {
+        return false;
+    };
+    !page.acknowledged && matches!(page.step, Step::Flush(_) | Step::Finish(_))
 }
 
 /// The records that the live lane must deliver: those published from the start. A sweep lane must

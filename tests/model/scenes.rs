@@ -30,6 +30,17 @@ pub(crate) enum May {
     Park,
     Split,
     FindLate,
+    Hold,
+}
+
+/// The sink of a scene.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sink {
+    /// It acknowledges each page at once, and has no final place.
+    Acknowledges,
+    /// It holds each page until it is flushed, and the last page until the output is made final. A page
+    /// that it only holds is lost with its process.
+    Holds,
 }
 
 /// A small timeline, and its possible events.
@@ -38,6 +49,7 @@ pub(crate) struct Scene {
     pub(crate) name: &'static str,
     pub(crate) policy: Policy,
     pub(crate) vendor: Vendor,
+    pub(crate) sink: Sink,
     /// End of the timeline.
     pub(crate) end: Timestamp,
     /// Age of the sweep lane, in milliseconds; `None` without one.
@@ -109,6 +121,7 @@ impl Scene {
             name: "windows",
             policy: policy(2),
             vendor: vendor(Order::OldestFirst, 1, &[0, 1_000, 2_000, 3_000]),
+            sink: Sink::Acknowledges,
             end: seconds(4),
             sweep_after_ms: None,
             slots: 1,
@@ -139,6 +152,25 @@ impl Scene {
                 yields: 1,
                 ..FaultLimits::default()
             },
+            ..Self::windows()
+        }
+    }
+
+    /// One window of two pages, into a sink that holds each of them for some time.
+    pub(crate) fn held() -> Self {
+        Self {
+            name: "held",
+            sink: Sink::Holds,
+            end: seconds(2),
+            left: FaultLimits {
+                ticks: 3,
+                clock: 1,
+                crashes: 1,
+                lost_responses: 1,
+                yields: 1,
+                ..FaultLimits::default()
+            },
+            may: vec![May::Hold],
             ..Self::windows()
         }
     }

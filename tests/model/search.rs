@@ -131,12 +131,18 @@ fn every_state_of_lost_windows_is_sound() {
     search(Scene::vanishing());
 }
 
+#[test]
+fn every_state_of_a_sink_that_holds_pages_is_sound() {
+    search(Scene::held());
+}
+
 /// With each of these rules broken, the search finds an unsound state.
 #[test]
 fn every_broken_rule_is_detected() {
     use Break::{
-        AbsenceIsDone, CheckpointBeforeDelivery, ForgetBehind, MarkBeforeWindows, NoEpochCheck,
-        NoNonce, NoPageCheck, NoScavenge, SplitLosesPart, SplitPastFrontier, SweepKnowsAll,
+        AbsenceIsDone, CheckpointBeforeDelivery, DoneBeforeFinal, ForgetBehind, MarkBeforeWindows,
+        NoEpochCheck, NoNonce, NoPageCheck, NoScavenge, SplitLosesPart, SplitPastFrontier,
+        SweepKnowsAll,
     };
     let cases = [
         (NoEpochCheck, Scene::windows()),
@@ -144,6 +150,8 @@ fn every_broken_rule_is_detected() {
         (NoNonce, Scene::claims()),
         (MarkBeforeWindows, Scene::windows()),
         (CheckpointBeforeDelivery, Scene::windows()),
+        (CheckpointBeforeDelivery, Scene::held()),
+        (DoneBeforeFinal, Scene::held()),
         (NoScavenge, Scene::windows()),
         (AbsenceIsDone, Scene::vanishing()),
         (ForgetBehind, Scene::holes()),
@@ -185,6 +193,7 @@ fn every_state_of_wide_scenes_is_sound() {
     let scenes = [
         Scene::windows(),
         Scene::claims(),
+        Scene::held(),
         Scene::holes(),
         Scene::halves(),
         Scene::frontier(Order::OldestFirst),

@@ -168,7 +168,8 @@ pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, 
         tally.confirmed();
     }
     if let Some(page) = &mut held.page {
-        page.step = alone(commit.committed(), remembers(scene, held.lease.window()));
+        let remembers = remembers(scene, held.lease.window());
+        page.step = alone(commit.committed(), page.acknowledged, remembers);
     }
     if !completes {
         let owner = held.lease.owner().clone();
