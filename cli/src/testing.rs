@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, PageMove, PageTotals};
 use windlass_core::ids::{Owner, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition, SourceRecord};
@@ -143,7 +143,7 @@ pub(crate) async fn claimed(store: &impl StateStore, window: &Window, now: Times
 
 /// The checkpoint at `now` of a window whose one page is empty.
 pub(crate) fn last_page(now: Timestamp) -> Checkpoint {
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from: 0,
         cursor: None,
         totals: PageTotals::default(),
@@ -152,5 +152,5 @@ pub(crate) fn last_page(now: Timestamp) -> Checkpoint {
         sink_position: None,
         page_ms: 1,
         now,
-    }
+    })
 }

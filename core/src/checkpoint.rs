@@ -1,6 +1,8 @@
 //! Checkpoints: the durable progress of a window, one page at a time, as moves from page `from` to
 //! the next.
 
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
 
 use crate::source::Order;
@@ -52,9 +54,9 @@ impl PageTotals {
     }
 }
 
-/// One delivered and acknowledged page: moves a window from page `from` to page `from + 1`.
+/// The move of a window past one page, in its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
+pub struct PageMove {
     /// The window's page before the move; the move applies to no other.
     pub from: u64,
     /// The page to read next; `None` only on the move that completes the window.
@@ -73,10 +75,35 @@ pub struct Checkpoint {
     pub now: Timestamp,
 }
 
+/// One delivered and acknowledged page: moves a window from page `from` to page `from + 1`. Made only from a
+/// [`Commit`](crate::delivery::Commit), which comes behind every step that the move relies on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint(PageMove);
+
 impl Checkpoint {
-    /// The window's page after this move.
+    pub(crate) const fn of(page: PageMove) -> Self {
+        Self(page)
+    }
+
+    /// The `page` of the window after this move.
     pub const fn to(&self) -> u64 {
-        self.from + 1
+        self.0.from + 1
+    }
+}
+
+impl Deref for Checkpoint {
+    type Target = PageMove;
+
+    fn deref(&self) -> &PageMove {
+        &self.0
+    }
+}
+
+/// A checkpoint without a delivery, for tests of what follows one.
+#[cfg(any(test, feature = "test-util"))]
+impl From<PageMove> for Checkpoint {
+    fn from(page: PageMove) -> Self {
+        Self(page)
     }
 }
 

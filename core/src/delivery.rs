@@ -20,7 +20,7 @@
 #[cfg(feature = "breaks")]
 mod wrong_order;
 
-use crate::checkpoint::{Checkpoint, Cursor, PageTotals};
+use crate::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
 use crate::source::Order;
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -235,7 +235,7 @@ impl Commit {
                     .totals
                     .follows(facts.window.oldest(), facts.window.newest(), order)
         };
-        Checkpoint {
+        Checkpoint::of(PageMove {
             from: facts.window.page(),
             cursor: facts.cursor,
             totals: facts.totals,
@@ -244,7 +244,7 @@ impl Commit {
             sink_position: self.0.position.clone(),
             page_ms: facts.page_ms,
             now: facts.now,
-        }
+        })
     }
 
     /// The state has made the move.

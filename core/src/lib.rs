@@ -1,39 +1,43 @@
-//! The windlass protocol, sans I/O: windows, their owners, their progress and the next steps, all
-//! decided from arguments alone. Nothing here reads a clock, draws randomness, sends or stores, so
-//! every history can be replayed and every decision tested in microseconds.
+//! The windlass protocol, sans I/O: what a window is, who may work on it, how far it got, and what
+//! to do next, all decided from arguments alone. No clock is read, no randomness is drawn, nothing
+//! is sent or stored here, so every history can be replayed and every decision tested in microseconds.
 //!
-//! | module | subject |
+//! | module | is about |
 //! | --- | --- |
 //! | [`time`], [`span`] | instants and half-open spans |
 //! | [`duration`] | durations as text |
 //! | [`ids`] | names that validate: sources, generations, lanes, windows, owners |
-//! | [`ownership`] | the state that owns an output folder |
+//! | [`ownership`] | which state an output folder belongs to |
 //! | [`adopt`] | a timeline rebuilt from the files it has delivered |
 //! | [`shard`] | the parts of the plan that orchestrators divide among themselves |
-//! | [`block`] | blocked sources and their probes |
-//! | [`source`] | sources and their policies |
-//! | [`manifest_change`] | a manifest, compared with an applied definition |
+//! | [`block`] | why a source does not run, and when it is probed |
+//! | [`source`] | what a source is and under which policy its timeline is cut |
+//! | [`manifest_change`] | a manifest, compared with what was applied of it |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
 //! | [`delivery`] | the order in which a page becomes durable |
+//! | [`deadline`] | the time that a run has for pages and for its release |
+//! | [`token_cycle`], [`token_use`] | page tokens that lead back, and those that work once |
 //! | [`checkpoint`] | durable progress, one page at a time |
-//! | [`progress`], [`creation`], [`plan`], [`scavenge`] | the planner |
-//! | [`summary`] | counts of a lane's open windows, and its troubles |
+//! | [`view`], [`lanes`] | a source as read, and the lanes that it has |
+//! | [`progress`], [`creation`], [`plan`], [`planner`], [`scavenge`] | the planner |
+//! | [`slots`], [`stalls`] | the order of lanes, and the workers that they get |
+//! | [`summary`] | the open windows of a lane in numbers, and its troubles |
 //! | [`due`] | the next instant at which a timeline has work |
-//! | [`frontier`], [`split`] | the split point of a window that cannot finish, and the split itself |
-//! | [`causes`] | the causes with which workers release unfinished windows |
-//! | [`sweep`], [`seen`] | sweeps for late-arriving records, and the digests that they compare with |
+//! | [`frontier`], [`split`] | where a window that cannot finish is split, and the split itself |
+//! | [`causes`] | what becomes of a window that a run could not finish |
+//! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
 //! | [`wait`] | stored waits, of windows and of rate groups |
-//! | [`reservation`] | the request rate of a rate group, shared by its workers |
-//! | [`trust`] | the trusted clock, and the steps that need one |
-//! | [`retention`] | the time until a timeline loses records |
-//! | [`lateness`] | the measured lateness of a vendor |
-//! | [`retry`] | failure classes and their consequences |
-//! | [`task`] | the payload from the orchestrator to a worker |
-//! | [`metric`] | names and units of the metrics |
-//! | [`limits`] | every limit, in one table |
-//! | [`invariant`] | invariants, by id |
-//! | [`breaks`] | deliberate faults of the protocol, for the simulator |
+//! | [`reservation`], [`pacing`] | the request rate of a rate group, across processes and within one |
+//! | [`trust`] | which clock is right, and what may be done while that is open |
+//! | [`retention`] | how near a timeline is to losing records |
+//! | [`lateness`] | how late a vendor really is |
+//! | [`retry`] | failure classes and what follows them |
+//! | [`task`] | what the orchestrator hands to a worker |
+//! | [`metric`] | what is counted, by name and unit |
+//! | [`limits`] | every bound, in one table |
+//! | [`invariant`] | what must hold, by id |
+//! | [`breaks`] | the protocol broken on purpose, for the simulator |
 //! | [`clock`] | the seams for time and randomness |
 
 pub mod adopt;
@@ -43,12 +47,14 @@ pub mod causes;
 pub mod checkpoint;
 pub mod clock;
 pub mod creation;
+pub mod deadline;
 pub mod delivery;
 pub mod due;
 pub mod duration;
 pub mod frontier;
 pub mod ids;
 pub mod invariant;
+pub mod lanes;
 pub mod lateness;
 pub mod lease;
 pub mod limits;
@@ -56,7 +62,9 @@ pub mod manifest_change;
 pub mod metric;
 pub mod moves;
 pub mod ownership;
+pub mod pacing;
 pub mod plan;
+pub mod planner;
 pub mod printable;
 pub mod progress;
 pub mod reservation;
@@ -65,17 +73,22 @@ pub mod retry;
 pub mod scavenge;
 pub mod seen;
 pub mod shard;
+pub mod slots;
 pub mod source;
 pub mod span;
 pub mod split;
+pub mod stalls;
 pub mod summary;
 pub mod sweep;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod task;
 pub mod time;
+pub mod token_cycle;
+pub mod token_use;
 pub mod transition;
 pub mod trust;
+pub mod view;
 pub mod wait;
 pub mod window;
 

@@ -50,30 +50,13 @@ impl ManifestChange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::tests::policy;
-    use crate::time::Timestamp;
+    use crate::source;
 
     fn definition(hash: Option<&ManifestHash>, strict_order: Option<Order>) -> SourceDefinition {
-        let mut policy = policy();
-        policy.strict_order = strict_order;
-        SourceDefinition {
-            name: "okta".parse().unwrap(),
-            connector: "okta_system_log".to_owned(),
-            params: [].into(),
-            generation: "0123456789ab".parse().unwrap(),
-            secret: None,
-            base_url: None,
-            token_url: None,
-            start: Timestamp::from_ms(0),
-            end: None,
-            sink: "lake".to_owned(),
-            destination: [].into(),
-            metadata: true,
-            paused: false,
-            file: None,
-            manifest_hash: hash.cloned(),
-            policy,
-        }
+        let mut definition = source::tests::definition("okta");
+        definition.manifest_hash = hash.cloned();
+        definition.policy.strict_order = strict_order;
+        definition
     }
 
     fn hash(facts: &str, policy: &str) -> ManifestHash {

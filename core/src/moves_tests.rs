@@ -1,5 +1,5 @@
 use super::*;
-use crate::checkpoint::{Cursor, PageTotals};
+use crate::checkpoint::{Cursor, PageMove, PageTotals};
 use crate::ids::Owner;
 use crate::time::Timestamp;
 use crate::transition::Cause;
@@ -29,17 +29,17 @@ fn held_by(owner: u128) -> Lease {
 }
 
 fn page(token: &str) -> Checkpoint {
-    Checkpoint {
+    Checkpoint::from(PageMove {
         cursor: Some(Cursor {
             token: token.to_owned(),
             request: "r".to_owned(),
         }),
-        ..last()
-    }
+        ..PageMove::clone(&last())
+    })
 }
 
 fn last() -> Checkpoint {
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from: 0,
         cursor: None,
         totals: PageTotals::default(),
@@ -48,7 +48,7 @@ fn last() -> Checkpoint {
         sink_position: None,
         page_ms: 20,
         now: NOW,
-    }
+    })
 }
 
 fn yielded() -> Release {

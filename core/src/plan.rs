@@ -283,8 +283,7 @@ fn dispatchable(situation: &Situation<'_>, lapse: &[Decision], slots: usize) -> 
         .behind
         .iter()
         .chain(situation.open)
-        .filter(|window| window.status() == Status::Ready)
-        .filter(|window| window.is_due(situation.now) && !window.is_exhausted())
+        .filter(|window| window.is_dispatchable(situation.now))
         .filter(|window| situation.suspects.admit(window))
         .filter(|window| lapse.iter().all(|lapsed| lapsed.seen.id() != window.id()))
         .take(slots)

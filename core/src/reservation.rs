@@ -63,6 +63,40 @@ pub fn give(
     )
 }
 
+/// A reservation of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation {
+    /// The instant of the request.
+    pub at: Timestamp,
+    /// The spacing of the reservations that it was made with, in milliseconds.
+    interval_ms: i64,
+}
+
+impl ReservationRequest {
+    /// The requested reservations, of which the first one is at `first`.
+    pub fn reservations(&self, first: Timestamp) -> impl Iterator<Item = Reservation> {
+        let interval_ms = self.interval_ms;
+        (0..self.count).map(move |number| Reservation {
+            at: first.plus_ms(interval_ms.saturating_mul(i64::from(number))),
+            interval_ms,
+        })
+    }
+}
+
+impl Reservation {
+    /// Returns true if it can be used at `now`, where requests are to be `interval_ms` apart.
+    ///
+    /// - A reservation older than [`late_ms_max`] would be too near to the next ones.
+    /// - A reservation that is too far off was made before the clock was set back.
+    /// - If the spacing has more than doubled since, the reservations are too near to each other.
+    pub fn is_usable(self, interval_ms: i64, now: Timestamp) -> bool {
+        let wait_ms = self.at.ms_since(now);
+        let late_ms = late_ms_max(self.interval_ms);
+        (-late_ms..=limits::RESERVATION_MS_MAX).contains(&wait_ms)
+            && interval_ms <= self.interval_ms.saturating_mul(2)
+    }
+}
+
 /// Milliseconds between two requests of a group with `requests_per_minute`, in one process or in
 /// several. A little more than evenly spaced, because networks and clocks are not exact and a
 /// vendor counts arrivals.

@@ -37,8 +37,7 @@ pub fn scavenge(
 /// A process's move, at its start, of a window that an earlier process on this machine left running
 /// or dispatched: an operating-system lock proves that no process holds it.
 pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
-    matches!(window.status(), Status::Running | Status::Dispatched)
-        .then_some(Event::Recover { now })
+    window.is_in_flight().then_some(Event::Recover { now })
 }
 
 /// The split point of a window whose worker was stopped after it had delivered pages; `None` while

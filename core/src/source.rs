@@ -284,6 +284,27 @@ pub(crate) mod tests {
         }
     }
 
+    pub(crate) fn definition(name: &str) -> SourceDefinition {
+        SourceDefinition {
+            name: name.parse().unwrap(),
+            connector: "okta_system_log".to_owned(),
+            params: [].into(),
+            generation: "0123456789ab".parse().unwrap(),
+            secret: None,
+            base_url: None,
+            token_url: None,
+            start: Timestamp::from_ms(0),
+            end: None,
+            sink: "lake".to_owned(),
+            destination: [].into(),
+            metadata: true,
+            paused: false,
+            file: None,
+            manifest_hash: None,
+            policy: policy(),
+        }
+    }
+
     #[test]
     fn errors_print_durations_as_configured() {
         let said = |policy: Policy| policy.check().unwrap_err().to_string();
@@ -300,7 +321,7 @@ pub(crate) mod tests {
              read"
         );
         assert!(settle(2 * DAY_MS, 36 * HOUR_MS).contains(" 36h;"));
-        assert!(settle(2 * DAY_MS, 1_500).contains(" 1500ms,"));
+        assert!(settle(2 * DAY_MS, 1_500).contains(" 1500ms;"));
         let coarse = Policy {
             unit_ms: 2 * MINUTE_MS,
             ..policy()

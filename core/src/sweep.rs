@@ -2,11 +2,13 @@
 //! of the live lane: each of its windows covers one or more whole live windows that are done and
 //! old enough, so that it only needs the ids which those delivered.
 
+use crate::checkpoint::earliest;
 use crate::creation::{settled_edge, settles_at, within_day};
 use crate::ids::Lane;
 use crate::limits;
+use crate::progress::Progress;
 use crate::retention;
-use crate::source::Policy;
+use crate::source::{Policy, SourceRecord};
 use crate::span::Span;
 use crate::time::Timestamp;
 use crate::trust::Trusted;
@@ -59,6 +61,34 @@ pub fn is_due(
 ) -> bool {
     let to_the_end = end.is_some_and(|end| edge >= end && mark < end);
     to_the_end || edge.ms_since(mark) >= least_ms(policy, after_ms)
+}
+
+/// The age of time when `lane` reads it again under `policy`, in milliseconds; `None` for a lane that is
+/// no sweep.
+pub fn after_ms(policy: &Policy, lane: &Lane) -> Option<i64> {
+    let Lane::Sweep(number) = lane else {
+        return None;
+    };
+    let index = usize::from(*number).checked_sub(1)?;
+    policy.sweeps_ms.get(index).copied()
+}
+
+/// The time of which the sweep lane of `progress` may read the ledger next, while the live lane is
+/// delivered up to `through`; `None` if that is too little. Decided without a read, so that a sweep that
+/// has nothing to do costs none.
+pub fn readable(
+    record: &SourceRecord,
+    progress: &Progress,
+    through: Timestamp,
+    now: Timestamp,
+) -> Option<Span> {
+    let policy = &record.definition.policy;
+    let after_ms = after_ms(policy, &progress.timeline.lane)?;
+    let mark = progress.scheduled_through;
+    let edge = edge(policy, through, after_ms, now);
+    let end = earliest(record.definition.end, progress.end);
+    let due = record.is_active() && is_due(policy, mark, edge, after_ms, end);
+    due.then(|| Span::new(mark, edge).ok())?
 }
 
 /// The earliest instant at which [`is_due`] holds for a lane with age `after_ms` that has read up

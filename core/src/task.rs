@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{SourceName, WindowId};
-use crate::limits;
 use crate::shard::Shard;
+use crate::source::Policy;
 use crate::time::HOUR_MS;
 use crate::trust::ClockOffset;
 use crate::window::Window;
+use crate::{limits, pacing, reservation};
 
 /// Version of the payload. A worker rejects an unknown one.
 pub const TASK_VERSION: u32 = 2;
@@ -49,6 +50,26 @@ pub struct TaskWindow {
     pub epoch: u64,
 }
 
+impl Task {
+    /// The request rate to keep under `policy`, the present one: the rate of the whole group may have been
+    /// lowered since the task was sent.
+    pub fn rate_under(&self, policy: &Policy) -> Option<u32> {
+        let told = self.requests_per_minute?;
+        let declared = policy
+            .requests_per_minute
+            .filter(|_| self.reserves_requests);
+        Some(declared.map_or(told, |declared| declared.min(told)))
+    }
+
+    /// Milliseconds between two requests, if the rate is too slow to sleep through: the rate group's gate
+    /// then keeps it.
+    pub fn slow_interval_ms(&self) -> Option<i64> {
+        let slow = |rate: &u32| pacing::is_slow(*rate) && !self.reserves_requests;
+        let rate = self.requests_per_minute.filter(slow)?;
+        Some(reservation::interval_ms(rate))
+    }
+}
+
 /// Returns whether `window` is expected to fit about one page, so that it may share an invocation.
 /// It has no pages, runs or restarts, and its timeline, with `records_per_hour`, is quiet. A
 /// suspect never shares an invocation.
@@ -66,7 +87,43 @@ pub fn is_quiet(window: &Window, records_per_hour: Option<u64>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::tests::policy;
     use crate::time::Timestamp;
+
+    fn task(requests_per_minute: Option<u32>, reserves_requests: bool) -> Task {
+        Task {
+            version: TASK_VERSION,
+            source: "okta".parse().unwrap(),
+            shard: policy().rate_group.shard(),
+            windows: Vec::new(),
+            requests_per_minute,
+            reserves_requests,
+            crowded: false,
+            witnesses: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn rate_lowered_since_dispatch_holds_for_a_shared_rate() {
+        let mut lowered = policy();
+        lowered.requests_per_minute = Some(30);
+        assert_eq!(task(Some(60), true).rate_under(&lowered), Some(30));
+        assert_eq!(task(Some(20), true).rate_under(&lowered), Some(20));
+        assert_eq!(task(Some(60), false).rate_under(&lowered), Some(60));
+        assert_eq!(task(Some(60), true).rate_under(&policy()), Some(60));
+        assert_eq!(task(None, true).rate_under(&lowered), None);
+    }
+
+    #[test]
+    fn only_a_slow_rate_without_reservations_is_kept_by_the_gate() {
+        assert_eq!(
+            task(Some(1), false).slow_interval_ms(),
+            Some(reservation::interval_ms(1))
+        );
+        assert_eq!(task(Some(1), true).slow_interval_ms(), None);
+        assert_eq!(task(Some(60), false).slow_interval_ms(), None);
+        assert_eq!(task(None, false).slow_interval_ms(), None);
+    }
 
     fn hour() -> Window {
         let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z"

@@ -10,12 +10,14 @@
 mod difference;
 mod early;
 mod plan_time;
+mod witnesses;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::difference::Difference;
 pub use self::early::Early;
 pub use self::plan_time::{Cut, PlanTime};
+pub use self::witnesses::Witnesses;
 use crate::limits;
 use crate::time::Timestamp;
 use crate::wait::Cooldown;

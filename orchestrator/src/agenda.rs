@@ -11,17 +11,17 @@ mod group;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use windlass_core::ids::{RateGroup, SourceName};
+use windlass_core::slots::GroupLimits;
 use windlass_core::source::SourceRecord;
+use windlass_core::stalls::Spare;
 use windlass_core::time::Timestamp;
 use windlass_state::{StateError, StateStore};
 
 use self::board::{Board, Due};
-use self::group::{Allowance, Group};
+use self::group::{Allowance, Group, Round};
 use crate::dispatch::Dispatch;
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
-use crate::slots::GroupLimits;
-use crate::stalls::Spare;
 use crate::tick::Tick;
 
 /// The sources of a state, with the results of their last plans and the instants of their next
@@ -133,9 +133,12 @@ impl Agenda {
         let (name, allowance) = self.next(spare.free)?;
         let group = self.groups.get_mut(&name)?;
         let outbox = Outbox::new(tick.dispatch, tick.options.tasks_per_invocation);
-        let visited = group
-            .visit(&mut self.board, tick, (allowance, spare), &outbox)
-            .await;
+        let round = Round {
+            tick,
+            outbox: &outbox,
+            spare,
+        };
+        let visited = group.visit(&mut self.board, &round, allowance).await;
         outbox.close().await;
         for source in &visited.gone {
             self.group_of.remove(source);

@@ -1,5 +1,6 @@
 use windlass_core::shard::Shards;
 use windlass_core::source::SourceDefinition;
+use windlass_core::stalls::Stalls;
 use windlass_core::task::Task;
 use windlass_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use windlass_core::wait::Cooldown;
@@ -7,7 +8,6 @@ use windlass_state::MemoryStore;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use super::*;
-use crate::stalls::Stalls;
 use crate::testing::*;
 use crate::tick::TickOptions;
 

@@ -5,17 +5,19 @@ use windlass_core::moves::{Decision, Move};
 use windlass_core::plan::{Plan, Write};
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
+use windlass_core::slots::Room;
+use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::task::{TASK_VERSION, Task, TaskWindow, is_quiet};
 use windlass_core::transition::Event;
-use windlass_core::trust::ClockOffset;
+use windlass_core::view::LaneView;
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
 
 use crate::dispatch::Dispatch;
-use crate::outbox::Outbox;
 use crate::report::SourceReport;
-use crate::slots::TaskRate;
+use crate::runs::GroupRun;
+use crate::view::reread;
 
 /// The outcome of a plan's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,21 +39,34 @@ enum Made {
 /// Carries out the plans of one source.
 pub(crate) struct Carrier<'a, S, D> {
     pub(crate) store: &'a S,
-    pub(crate) outbox: &'a Outbox<'a, D>,
+    pub(crate) group: &'a GroupRun<'a, D>,
     pub(crate) shard: Shard,
     /// Record density of the source so far, which decides which windows are quiet.
     pub(crate) records_per_hour: Option<u64>,
-    pub(crate) rate: TaskRate,
-    /// True if more windows are ready than there are workers.
-    pub(crate) crowded: bool,
-    /// The clocks of other groups, if its own needs witnesses.
-    pub(crate) witnesses: &'a [ClockOffset],
+    pub(crate) room: Room,
     pub(crate) report: &'a mut SourceReport,
 }
 
 impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
+    /// Carries `plan` out, and reads `lane`, which it is a plan of, again.
+    pub(crate) async fn carry_out_and_reread(
+        &mut self,
+        plan: Plan,
+        lane: &mut LaneView,
+    ) -> Result<Carried, StateError> {
+        let skipped = lane.progress.unavailable.clone();
+        let carried = self.carry_out(plan).await;
+        // Read even after a failure, so that what was dispatched until then is counted.
+        let read = reread(self.store, self.shard, lane).await;
+        let read = read.map(|read| *lane = read);
+        let carried = carried?;
+        read?;
+        log_skipped(&skipped, &lane.progress.unavailable);
+        Ok(carried)
+    }
+
     /// Makes the writes of `plan` one by one, in its order.
-    pub(crate) async fn carry_out(&mut self, plan: Plan) -> Result<Carried, StateError> {
+    async fn carry_out(&mut self, plan: Plan) -> Result<Carried, StateError> {
         for write in plan.into_writes() {
             let made = match &write {
                 Write::Move(moved) => self.decide(moved).await?,
@@ -187,13 +202,22 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                 id: window.id().clone(),
                 epoch: window.epoch(),
             }],
-            requests_per_minute: self.rate.requests_per_minute,
-            reserves_requests: self.rate.reserves_requests,
-            crowded: self.crowded,
-            witnesses: self.witnesses.to_vec(),
+            requests_per_minute: self.room.rate.requests_per_minute,
+            reserves_requests: self.room.rate.reserves_requests,
+            crowded: self.room.crowded,
+            witnesses: self.group.known.witnesses().to_vec(),
         };
         self.report.dispatched += 1;
         let quiet = is_quiet(window, self.records_per_hour);
-        self.outbox.put(task, quiet).await;
+        self.group.outbox.put(task, quiet).await;
+    }
+}
+
+/// Logs the time that a plan has skipped, once: a span that only grows has been logged.
+fn log_skipped(before: &[Span], after: &[Span]) {
+    let is_known = |span: &&Span| before.iter().any(|known| known.from() == span.from());
+    for span in after.iter().filter(|span| !is_known(span)) {
+        let (from, to) = (span.from(), span.to());
+        tracing::warn!(%from, %to, "time skipped: it is older than the vendor's retention");
     }
 }

@@ -8,7 +8,7 @@ use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
-use windlass_core::trust::{ClockOffset, Jury, PlanTime, RateState};
+use windlass_core::trust::{ClockOffset, Jury, PlanTime, RateState, Witnesses};
 use windlass_core::wait::Cooldown;
 use windlass_state::{StateError, StateStore};
 
@@ -21,47 +21,6 @@ pub(crate) fn groups_of(records: &[SourceRecord]) -> BTreeSet<RateGroup> {
         .iter()
         .map(|record| record.definition.policy.rate_group.clone());
     groups.collect()
-}
-
-/// The witnesses for a rate group's clock: one clock of each origin but its own, because all rate
-/// groups of an origin show the same clock.
-#[derive(Debug)]
-struct Witnesses<'s> {
-    of: &'s RateState,
-    clocks: BTreeMap<String, ClockOffset>,
-}
-
-impl<'s> Witnesses<'s> {
-    const fn about(of: &'s RateState) -> Self {
-        let clocks = BTreeMap::new();
-        Self { of, clocks }
-    }
-
-    /// Adds the stored clock of another rate group.
-    fn add(&mut self, other: RateState) {
-        let (Some(own), Some(clock), Some(origin)) = (self.of.clock, other.clock, other.origin)
-        else {
-            return;
-        };
-        // Without an origin of its own, any other could be the same.
-        let is_other = self.of.origin.as_ref().is_some_and(|own| *own != origin);
-        if !is_other || clock.offset_ms.is_none() || !clock.is_near(own.observed_at) {
-            return;
-        }
-        let seen = self.clocks.entry(origin).or_insert(clock);
-        if seen.observed_at < clock.observed_at {
-            *seen = clock;
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.clocks.len() >= limits::WITNESSES_MAX
-    }
-
-    fn into_clocks(self) -> Vec<ClockOffset> {
-        let clocks = self.clocks.into_values();
-        clocks.take(limits::WITNESSES_MAX).collect()
-    }
 }
 
 /// The facts about a rate group.

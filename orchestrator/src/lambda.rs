@@ -25,7 +25,7 @@ use windlass_state::dynamodb::DynamoStore;
 pub use self::dispatch::LambdaDispatch;
 pub use self::settings::Settings;
 use crate::losses::Losses;
-use crate::report::{Activity, SourceReport, TickReport};
+use crate::report::{Activity, SourceReport, TickReport, WindowError};
 use crate::tick::{Tick, TickOptions};
 
 /// The input of an invocation.
@@ -177,8 +177,8 @@ fn log_troubles(report: &TickReport) {
         source, last_error, ..
     } in &report.sources
     {
-        if let Some(error) = last_error {
-            tracing::info!(%source, error, "the oldest unfinished window waits or fails");
+        if let Some(WindowError { window, error }) = last_error {
+            tracing::info!(%source, %window, error, "the oldest unfinished window waits or fails");
         }
     }
 }

@@ -5,21 +5,18 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
-use windlass_core::ids::{Lane, RateGroup, SourceName};
-use windlass_core::limits;
-use windlass_core::plan::Suspects;
+use windlass_core::ids::{RateGroup, SourceName};
+use windlass_core::lanes::lanes_of;
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::SourceRecord;
-use windlass_core::time::Timestamp;
-use windlass_core::trust::PlanTime;
+use windlass_core::view::{LaneView, SourceView};
 use windlass_state::{StateError, StateStore};
 
 use crate::dispatch::Dispatch;
-use crate::ledger;
 use crate::report::{SourceReport, TickReport};
 use crate::tick::Tick;
-use crate::view::{LaneView, SourceView, lanes_of};
+use crate::view::read_lane;
 use crate::visit::report_failure;
 
 /// Shards or sources read at the same time.
@@ -125,49 +122,17 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let mut view = SourceView { record, lanes };
         // Live first: the other lanes depend on it.
         for progress in marks {
-            let lane = if self.rests(
+            let lane = if self.planner().rests(
                 &view.record,
                 &progress,
                 view.through_for(&progress.timeline.lane),
             ) {
                 LaneView::unread(progress)
             } else {
-                LaneView::read(self.store, progress).await?
+                read_lane(self.store, progress).await?
             };
             view.lanes.push(lane);
         }
         Ok(view)
-    }
-
-    /// Returns true if by its marks nothing of the lane is open or due: its windows are not read
-    /// then. A tick that dies before it moves the mark leaves a window unseen; the next plan of the
-    /// lane starts at that mark and adopts it. `through` is the instant up to which it may follow
-    /// the lanes before it.
-    pub(crate) fn rests(
-        &self,
-        record: &SourceRecord,
-        progress: &Progress,
-        through: Timestamp,
-    ) -> bool {
-        let lane = LaneView::unread(progress.clone());
-        // A sweep that has not begun has no windows, and begins only once it is due.
-        let is_sweep = matches!(progress.timeline.lane, Lane::Sweep(_));
-        let has_begun = is_sweep || progress.version > 0;
-        // A mark ahead of the machine clock means that one of them is wrong: the stored clocks show
-        // which.
-        let is_behind = progress.scheduled_through > self.now.plus_ms(limits::CLOCK_SKEW_MS);
-        has_begun
-            && !is_behind
-            && progress.is_at_rest()
-            && ledger::due(record, progress, through, self.now).is_none()
-            && self
-                .plan(
-                    record,
-                    &lane,
-                    (None, Suspects::Apart),
-                    usize::MAX,
-                    PlanTime::assumed(self.now),
-                )
-                .is_empty()
     }
 }

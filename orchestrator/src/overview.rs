@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use windlass_core::ids::SourceName;
+use windlass_core::lanes::lanes_of;
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
+use windlass_core::view::{LaneView, SourceView};
 use windlass_state::{StateError, StateStore};
-
-use crate::view::{LaneView, SourceView, lanes_of};
 
 /// Shards listed at the same time.
 const READS_AT_ONCE: usize = 16;

@@ -1,6 +1,6 @@
 //! The report of a tick.
 
-use windlass_core::ids::SourceName;
+use windlass_core::ids::{SourceName, WindowId};
 use windlass_core::shard::Shard;
 use windlass_core::time::Timestamp;
 use windlass_state::StateError;
@@ -19,6 +19,15 @@ pub enum Activity {
     Blocked,
     /// Paused by its definition.
     Paused,
+}
+
+/// A window and the error of its last run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowError {
+    /// The window.
+    pub window: WindowId,
+    /// The error, with its cure.
+    pub error: String,
 }
 
 /// One source's part of a tick.
@@ -58,8 +67,8 @@ pub struct SourceReport {
     pub is_endangered: bool,
     /// Next probe of a blocked source; `None` while one is due or in flight.
     pub probe_at: Option<Timestamp>,
-    /// Error of the last run of the oldest window that is being retried.
-    pub last_error: Option<String>,
+    /// The oldest window that is being retried, with the error of its last run.
+    pub last_error: Option<WindowError>,
     /// The reason why this source could not be planned; the others were.
     pub error: Option<String>,
 }

@@ -1,16 +1,16 @@
 //! One tick over all sources.
 
 use futures_util::{StreamExt, stream};
+use windlass_core::slots::GroupLimits;
+use windlass_core::stalls::Spare;
+use windlass_core::view::SourceView;
 use windlass_state::{StateError, StateStore};
 
 use crate::dispatch::Dispatch;
 use crate::known::Known;
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
-use crate::slots::GroupLimits;
-use crate::stalls::Spare;
 use crate::tick::Tick;
-use crate::view::SourceView;
 use crate::visit::Visit;
 
 /// Rate groups planned at the same time. The sources of one group are planned in sequence, because

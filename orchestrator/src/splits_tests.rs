@@ -2,6 +2,7 @@
 //! after a stop midway.
 
 use windlass_core::Status;
+use windlass_core::checkpoint::PageMove;
 use windlass_core::progress::Progress;
 use windlass_core::source::{Order, SourceDefinition};
 use windlass_core::transition::Event;
@@ -9,7 +10,7 @@ use windlass_core::window::Window;
 use windlass_state::{MemoryStore, StateStore};
 
 use crate::testing::*;
-use crate::view::LaneView;
+use crate::view::read_lane;
 
 /// A source of one window of ten minutes, which many workers may read.
 fn burst(order: Order) -> SourceDefinition {
@@ -113,7 +114,7 @@ async fn split_windows_inherit_burst_density() {
     quiet.records_per_hour = Some(10);
     quiet = store.save_progress(source.shard(), &quiet).await.unwrap();
     let expected = async |quiet: &Progress| {
-        let lane = LaneView::read(&store, quiet.clone()).await.unwrap();
+        let lane = read_lane(&store, quiet.clone()).await.unwrap();
         lane.records_per_hour()
     };
     assert_eq!(expected(&quiet).await, Some(10));
@@ -147,9 +148,9 @@ async fn killed_workers_count_as_overruns() {
     for _ in 0..3 {
         tick(&store, &sent, now).await;
         let lease = claim(&store, &window(&store, &live(&source), 0).await, now).await;
-        let mut delivered = page(&lease, now, false);
+        let mut delivered = PageMove::clone(&page(&lease, now, false));
         (delivered.totals.records, delivered.totals.newest) = (100, Some(at(1)));
-        store.checkpoint(&lease, &delivered).await.unwrap();
+        store.checkpoint(&lease, &delivered.into()).await.unwrap();
         now = now.plus_ms(after_the_leases().ms_since(NOW));
     }
     let report = tick_one(&store, &sent, now).await;

@@ -1,10 +1,12 @@
 //! A consistent read of one source while others write it.
 
+use windlass_core::lanes::lanes_of;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
+use windlass_core::view::{LaneView, SourceView};
 use windlass_state::{StateError, StateStore};
 
-use crate::view::{LaneView, SourceView, lanes_of};
+use crate::view::read_lane;
 
 /// Maximum number of reads of a source while a tick keeps moving its marks.
 const READS_MAX: usize = 5;
@@ -29,7 +31,7 @@ pub async fn read_still<S: StateStore>(
     loop {
         let mut lanes = Vec::with_capacity(before.len());
         for progress in &before {
-            lanes.push(LaneView::read(store, progress.clone()).await?);
+            lanes.push(read_lane(store, progress.clone()).await?);
         }
         let after = marks().await?;
         if after == before || reads > READS_MAX {

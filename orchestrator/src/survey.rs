@@ -6,13 +6,14 @@ use windlass_core::retention;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{PlanTime, WhoseClock};
+use windlass_core::view::SourceView;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
 use crate::known::{Known, groups_of};
 use crate::overview::{Listed, overview};
-use crate::report::{Activity, SourceReport, TickReport};
-use crate::view::{SourceView, read_source};
+use crate::report::{Activity, SourceReport, TickReport, WindowError};
+use crate::view::read_source;
 
 /// Fills in the facts of `view` at `now`, while the cooldown of the rate group lasts until `cooldown`.
 /// Lag and retention follow the clock of `time`.
@@ -59,8 +60,12 @@ pub(crate) fn survey(
         report.retention_left_ms = retention::left_ms(policy, through, time.lag_at());
         report.is_endangered = retention::is_endangered(policy, through, time.lag_at());
     }
-    report.last_error =
-        oldest_in_trouble(view, now).and_then(|window| window.last_error().map(str::to_owned));
+    report.last_error = oldest_in_trouble(view, now).and_then(|window| {
+        Some(WindowError {
+            window: window.id().clone(),
+            error: window.last_error()?.to_owned(),
+        })
+    });
     report.activity = match wakes_at {
         _ if view.record.blocked.is_some() => Activity::Blocked,
         _ if view.record.is_paused() => Activity::Paused,

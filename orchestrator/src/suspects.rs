@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 
 use windlass_core::ids::WindowId;
-use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
 /// The place of the one suspect that a process has in flight. It frees itself: a suspect that has
@@ -21,7 +20,7 @@ impl SuspectPlace {
         let taken_by = self.holder(|holder| holder.clone());
         if let Some(id) = taken_by.as_ref().filter(|id| *id != candidate) {
             let holds = store.window(id).await?;
-            if holds.is_some_and(|window| is_in_flight(&window)) {
+            if holds.is_some_and(|it| it.is_suspect() && it.is_in_flight()) {
                 return Ok(false);
             }
         }
@@ -38,10 +37,6 @@ impl SuspectPlace {
     fn holder<T>(&self, work: impl FnOnce(&mut Option<WindowId>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn is_in_flight(window: &Window) -> bool {
-    window.is_suspect() && matches!(window.status(), Status::Dispatched | Status::Running)
 }
 
 #[cfg(test)]

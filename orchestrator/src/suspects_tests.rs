@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, PageMove, PageTotals};
 use windlass_core::ids::Owner;
 use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::shard::Shards;
 use windlass_core::time::{DAY_MS, HOUR_MS, SECOND_MS, Timestamp};
 use windlass_core::transition::Claim;
+use windlass_core::window::{Status, Window};
 use windlass_state::MemoryStore;
 
 use super::*;
@@ -90,7 +91,7 @@ impl Process {
     /// Completes every window in flight.
     async fn finish(&mut self) {
         for lease in std::mem::take(&mut self.held) {
-            let last = Checkpoint {
+            let last = Checkpoint::from(PageMove {
                 from: lease.window().page(),
                 cursor: None,
                 totals: PageTotals::default(),
@@ -99,7 +100,7 @@ impl Process {
                 sink_position: None,
                 page_ms: 1,
                 now: self.now,
-            };
+            });
             let done = self.store.complete(&lease, &last, DAY_MS).await.unwrap();
             self.done.insert(done.id().clone());
         }

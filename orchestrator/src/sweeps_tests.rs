@@ -2,6 +2,7 @@
 
 use windlass_core::Status;
 use windlass_core::ids::{Lane, Timeline};
+use windlass_core::slots::{GroupLimits, Room};
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 use windlass_core::transition::Cause;
@@ -10,8 +11,8 @@ use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore};
 
 use crate::known::Known;
+use crate::outbox::Outbox;
 use crate::report::Activity;
-use crate::slots::GroupLimits;
 use crate::testing::*;
 use crate::view::read_source;
 
@@ -313,7 +314,7 @@ async fn moved_source_does_not_restart_on_old_shard() {
     let mut view = read_source(&store, record, NOW).await.unwrap();
     let outbox = Outbox::new(&sent, 1);
     let mut report = crate::visit::report_of(&view);
-    let room = crate::slots::Room {
+    let room = Room {
         most: 8,
         allowance: usize::MAX,
         crowded: false,
@@ -321,9 +322,13 @@ async fn moved_source_does_not_restart_on_old_shard() {
     };
     let group = view.record.definition.policy.rate_group.clone();
     let known = Known::read(tick.store, &group).await.unwrap();
-    tick.run_lane(&mut view, 0, room, &known, &outbox, &mut report)
-        .await
-        .unwrap();
+    let run = SourceRun {
+        view: &mut view,
+        report: &mut report,
+    };
+    let (known, outbox) = (&known, &outbox);
+    let group = GroupRun { known, outbox };
+    tick.run_lane(run, 0, room, &group).await.unwrap();
     assert_eq!(report.created, 0);
     let shard = definition("okta").shard();
     let stored = store.progress_of(shard, &moved.name).await.unwrap();

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
 use windlass_core::frontier;
 use windlass_core::ids::{Owner, Timeline, WindowId};
 use windlass_core::invariant::check_coverage;
@@ -233,7 +233,7 @@ pub(crate) fn page(lease: &Lease, now: Timestamp, last: bool) -> Checkpoint {
         token: format!("t{}", lease.window().page()),
         request: "r".to_owned(),
     };
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from: lease.window().page(),
         cursor: (!last).then_some(cursor),
         totals: PageTotals::default(),
@@ -242,7 +242,7 @@ pub(crate) fn page(lease: &Lease, now: Timestamp, last: bool) -> Checkpoint {
         sink_position: None,
         page_ms: 1,
         now,
-    }
+    })
 }
 
 /// A worker claims `window` and completes it.
@@ -307,10 +307,10 @@ pub(crate) async fn overrun(
     now: Timestamp,
 ) {
     let lease = claim(store, window, now).await;
-    let mut delivered = page(&lease, now, false);
+    let mut delivered = PageMove::clone(&page(&lease, now, false));
     delivered.totals.records = 100;
     (delivered.totals.oldest, delivered.totals.newest) = (Some(oldest), Some(newest));
-    let lease = store.checkpoint(&lease, &delivered).await.unwrap();
+    let lease = store.checkpoint(&lease, &delivered.into()).await.unwrap();
     let overruns = lease.window().overruns() + 1;
     let release = Release {
         cause: Cause::OutOfTime(frontier::overdue(lease.window(), overruns, policy)),

@@ -2,24 +2,21 @@
 
 use tracing::{Span, error_span};
 use windlass_core::ids::WindowId;
-use windlass_core::plan::{Plan, Situation, Suspects, plan};
+use windlass_core::plan::{Situation, Suspects, plan};
+use windlass_core::planner::Planner;
 use windlass_core::shard::Shards;
+use windlass_core::slots::Room;
 use windlass_core::source::SourceRecord;
-use windlass_core::sweep::Ledger;
 use windlass_core::time::Timestamp;
-use windlass_core::trust::PlanTime;
-use windlass_core::window::{Status, Window};
+use windlass_core::view::{LaneView, SourceView};
 use windlass_state::{SaveError, StateError, StateStore};
 
 use crate::carry::{Carried, Carrier};
 use crate::dispatch::Dispatch;
-use crate::known::Known;
 use crate::ledger::{self, LedgerRead};
-use crate::outbox::Outbox;
-use crate::report::SourceReport;
-use crate::slots::Room;
+use crate::runs::{GroupRun, SourceRun};
 use crate::suspects::SuspectPlace;
-use crate::view::{LaneView, SourceView};
+use crate::view::reread;
 
 /// Rounds in which one timeline is planned again after a conditional write lost.
 const ROUNDS_MAX: usize = 4;
@@ -70,42 +67,50 @@ impl<S, D> Tick<'_, S, D> {
     pub(crate) fn span(&self) -> Span {
         error_span!("tick", at = %self.now)
     }
+
+    /// The planner of this tick.
+    pub(crate) const fn planner(&self) -> Planner {
+        Planner {
+            now: self.now,
+            dispatch_ms: self.options.dispatch_ms,
+        }
+    }
 }
 
 impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
-    /// Plans one lane until its plan is carried out whole, with no more of its windows in flight
+    /// Plans one lane of `source` until its plan is carried out whole, with no more of its windows in flight
     /// than there is `room` for; leaves the lane as last read.
     pub(crate) async fn run_lane(
         &self,
-        source: &mut SourceView,
+        source: SourceRun<'_>,
         lane: usize,
         room: Room,
-        known: &Known,
-        outbox: &Outbox<'_, D>,
-        report: &mut SourceReport,
+        group: &GroupRun<'_, D>,
     ) -> Result<(), StateError> {
-        let through = source.through_for(&source.lanes[lane].progress.timeline.lane);
-        let live_records = source.live_records_per_hour();
-        let SourceView { record, lanes } = source;
+        let SourceRun { view, report } = source;
+        let through = view.through_for(&view.lanes[lane].progress.timeline.lane);
+        let live_records = view.live_records_per_hour();
+        let SourceView { record, lanes } = view;
         let lane = &mut lanes[lane];
-        let shard = record.shard();
-        let time = known.time(record, self.now);
+        let time = group.known.time(record, self.now);
         let at = time.sweeps_at();
         let ledger = ledger::read(self.store, record, &lane.progress, through, at).await?;
         let ledger = ledger.as_ref().map(LedgerRead::as_ledger);
         let dispatched = report.dispatched;
         for _ in 0..ROUNDS_MAX {
             // Counted again each round: another tick may have dispatched meanwhile.
-            let left = room
-                .allowance
-                .saturating_sub(report.dispatched - dispatched);
-            let slots = room.most.saturating_sub(lane.in_flight()).min(left);
+            let slots = room.slots(lane.in_flight(), report.dispatched - dispatched);
             let suspect = self.suspect(lane, slots).await?;
             let suspects = match self.suspects {
                 Some(_) => Suspects::Only(suspect.as_ref()),
                 None => Suspects::Apart,
             };
-            let plan = self.plan(record, lane, (ledger.as_ref(), suspects), slots, time);
+            let plan = plan(&Situation {
+                ledger: ledger.as_ref(),
+                slots,
+                suspects,
+                ..self.planner().situation(record, lane, time)
+            });
             if plan.is_empty() {
                 break;
             }
@@ -118,28 +123,16 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             }
             let mut carrier = Carrier {
                 store: self.store,
-                outbox,
-                shard,
+                group,
+                shard: record.shard(),
                 // A sweep delivers few records and reads those of the live lane.
                 records_per_hour: lane.records_per_hour().max(live_records),
-                rate: room.rate,
-                crowded: room.crowded,
-                witnesses: known.witnesses(),
+                room,
                 report: &mut *report,
             };
-            let skipped = lane.progress.unavailable.clone();
-            let carried = carrier.carry_out(plan).await;
-            // Read even after a failure, so that the windows dispatched before it count.
-            let reread = lane
-                .reread(self.store, shard)
-                .await
-                .map(|reread| *lane = reread);
-            let carried = carried?;
-            reread?;
-            log_skipped(&skipped, &lane.progress.unavailable);
             // A plan that only moved marks may have made room for new windows, and the parts of a
             // split are still to be dispatched.
-            if carried == Carried::Whole && creates {
+            if carrier.carry_out_and_reread(plan, lane).await? == Carried::Whole && creates {
                 break;
             }
         }
@@ -149,11 +142,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     /// The suspect of `lane` that may be dispatched into one of its `slots`. Only one may be in
     /// flight in all lanes together.
     async fn suspect(&self, lane: &LaneView, slots: usize) -> Result<Option<WindowId>, StateError> {
-        let is_ready = |window: &&Window| {
-            let waits = window.status() == Status::Ready && window.is_due(self.now);
-            window.is_suspect() && waits && !window.is_exhausted()
-        };
-        let (Some(place), Some(candidate)) = (self.suspects, lane.windows().find(is_ready)) else {
+        let (Some(place), Some(candidate)) = (self.suspects, lane.ready_suspect(self.now)) else {
             return Ok(None);
         };
         let may_go = slots > 0 && place.take(self.store, candidate.id()).await?;
@@ -174,63 +163,11 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         match self.store.save_progress(shard, &lane.progress).await {
             Ok(stored) => lane.progress = stored,
             Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => {
-                *lane = lane.reread(self.store, shard).await?;
+                *lane = reread(self.store, shard, lane).await?;
             }
             Err(SaveError::Store(error)) => return Err(error),
         }
         Ok(Begun::Stored)
-    }
-
-    pub(crate) fn plan(
-        &self,
-        record: &SourceRecord,
-        lane: &LaneView,
-        (ledger, suspects): (Option<&Ledger<'_>>, Suspects<'_>),
-        slots: usize,
-        time: PlanTime,
-    ) -> Plan {
-        plan(&Situation {
-            ledger,
-            slots,
-            suspects,
-            ..self.situation(record, lane, time)
-        })
-    }
-
-    /// The inputs to a plan of `lane`, without a slot and without the ledger of a sweep.
-    pub(crate) fn situation<'a>(
-        &self,
-        record: &'a SourceRecord,
-        lane: &'a LaneView,
-        time: PlanTime,
-    ) -> Situation<'a> {
-        Situation {
-            progress: &lane.progress,
-            policy: &record.definition.policy,
-            end: record.definition.end,
-            open: &lane.open,
-            behind: &lane.behind,
-            ledger: None,
-            work: record.work(self.now),
-            slots: 0,
-            suspects: Suspects::Apart,
-            dispatch_until: self
-                .options
-                .dispatch_ms
-                .map_or(Timestamp::MAX, |ms| self.now.plus_ms(ms)),
-            now: self.now,
-            time,
-        }
-    }
-}
-
-/// Logs the time that a plan has skipped, once: a span that only grows has been logged.
-fn log_skipped(before: &[windlass_core::Span], after: &[windlass_core::Span]) {
-    let is_known =
-        |span: &&windlass_core::Span| before.iter().any(|known| known.from() == span.from());
-    for span in after.iter().filter(|span| !is_known(span)) {
-        let (from, to) = (span.from(), span.to());
-        tracing::warn!(%from, %to, "time skipped: it is older than the vendor's retention");
     }
 }
 

@@ -262,7 +262,11 @@ async fn report_keeps_last_error_until_next_page() {
     let first = window(&store, &live(&source), 0).await;
     give_back(&store, &first, Cause::Outage, NOW).await;
     let report = tick_one(&store, &sent, NOW).await;
-    assert_eq!(report.last_error.as_deref(), Some("a page made no sense"));
+    let expected = crate::WindowError {
+        window: first.id().clone(),
+        error: "a page made no sense".to_owned(),
+    };
+    assert_eq!(report.last_error, Some(expected));
 
     let first = window(&store, &live(&source), 0).await;
     let lease = claim(&store, &first, NOW).await;

@@ -1,4 +1,6 @@
+use windlass_core::ids::{Lane, Timeline};
 use windlass_core::source::SourceDefinition;
+use windlass_core::window::Status;
 use windlass_state::MemoryStore;
 
 use crate::testing::*;

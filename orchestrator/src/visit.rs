@@ -1,32 +1,19 @@
 //! The planning of a rate group's sources together: they share its slots and its cooldown.
 
 use tracing::{Instrument, Span, error_span};
-use windlass_core::block::Work;
-use windlass_core::due::{Follows, due_at};
-use windlass_core::plan::Suspects;
-use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
-use windlass_core::trust::{Cut, PlanTime};
+use windlass_core::slots::{GroupLimits, Room, crowded, in_order, room};
+use windlass_core::stalls::Spare;
+use windlass_core::time::Timestamp;
+use windlass_core::view::{LaneView, SourceView};
 use windlass_state::{StateError, StateStore};
 
 use crate::dispatch::Dispatch;
 use crate::known::Known;
-use crate::ledger;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
-use crate::slots::{GroupLimits, Room, crowded, in_order, room};
-use crate::stalls::Spare;
+use crate::runs::{GroupRun, SourceRun};
 use crate::survey::survey;
 use crate::tick::Tick;
-use crate::view::{LaneView, SourceView};
-
-/// The longest time between two plans of a source. Finds changes without an event or a due instant,
-/// such as time that its vendor drops.
-const REVIEW_EVERY_MS: i64 = 5 * MINUTE_MS;
-/// Milliseconds until a source is planned again that could not be, or not whole.
-pub(crate) const RETRY_MS: i64 = SECOND_MS;
-/// Milliseconds until a source is planned again that waits for its vendor's clock. The end of a
-/// window comes sooner as an event; this is for a first window of many pages.
-const CLOCK_PROBE_MS: i64 = 10 * SECOND_MS;
 
 /// Visited sources of one rate group, and the windows of its other sources.
 #[derive(Debug)]
@@ -81,19 +68,22 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             vec![false; visit.views.len()]
         };
         let mut in_group = visit.in_flight();
+        let group = GroupRun {
+            known: &visit.known,
+            outbox,
+        };
         for (view, lane) in in_order(&visit.views, self.now) {
             if reports[view].error.is_some() {
                 continue;
             }
             let (source, report) = (&mut visit.views[view], &mut reports[view]);
             let before = source.lanes[lane].in_flight();
-            let most = match source.record.work(self.now) {
-                _ if visit.cooldown.is_some() => 0,
-                _ if visit.spare.withholds(&source.record.definition) => 0,
-                // Beside windows in flight since before the block, a probe would prove nothing.
-                Work::Probe if source.in_flight() > 0 => 0,
-                Work::Probe => room(source, lane, &visit.limits, in_group).min(1),
-                Work::Everything | Work::Nothing => room(source, lane, &visit.limits, in_group),
+            let is_held =
+                visit.cooldown.is_some() || visit.spare.withholds(&source.record.definition);
+            let most = if is_held {
+                0
+            } else {
+                room(source, lane, &visit.limits, in_group, self.now)
             };
             let room = Room {
                 most,
@@ -103,7 +93,11 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             };
             let dispatched = report.dispatched;
             let span = lane_span(&source.lanes[lane]);
-            let run = self.run_lane(source, lane, room, &visit.known, outbox, report);
+            let run = SourceRun {
+                view: source,
+                report: &mut *report,
+            };
+            let run = self.run_lane(run, lane, room, &group);
             if let Err(error) = run.instrument(span).await {
                 report_failure(report, &error);
             }
@@ -119,45 +113,12 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         reports
     }
 
-    /// The instant of the next plan of `view`, as a plan left it, if no event comes first. A plan
-    /// that is not whole is continued: at once if this one `created` windows.
-    pub(crate) fn due(&self, view: &SourceView, created: bool, time: PlanTime) -> Timestamp {
-        let soon = self.now.plus_ms(RETRY_MS);
-        let later = match time.cut() {
-            Cut::Freely => soon,
-            Cut::OneWindow => self.now.plus_ms(CLOCK_PROBE_MS),
-        };
-        let of_lane = |lane: &LaneView| {
-            let (record, progress) = (&view.record, &lane.progress);
-            let through = view.through_for(&progress.timeline.lane);
-            let is_whole = self
-                .plan(record, lane, (None, Suspects::Apart), 0, time)
-                .is_empty()
-                && !time.trusted().is_some_and(|trusted| {
-                    ledger::due(record, progress, through, trusted.at()).is_some()
-                });
-            if !is_whole {
-                return Some(if created { self.now } else { later });
-            }
-            let follows = ledger::after_ms(record, progress);
-            let follows = follows.map(|after_ms| Follows { through, after_ms });
-            // An instant that has passed without work would recur forever.
-            due_at(&self.situation(record, lane, time), follows)
-                .map(|at| if at <= self.now { later } else { at })
-        };
-        let probe_at = view.record.probe_at().filter(|at| *at > self.now);
-        let of_lanes = view.lanes.iter().filter_map(of_lane);
-        let first = of_lanes.chain(probe_at).min();
-        let review = self.now.plus_ms(REVIEW_EVERY_MS);
-        first.map_or(review, |first| first.min(review))
-    }
-
     /// The stored facts of the group of `views`. Not read while all of them rest.
     async fn known(&self, views: &[SourceView]) -> Result<Known, StateError> {
         let rests = |view: &SourceView| {
             view.lanes.iter().all(|lane| {
                 let through = view.through_for(&lane.progress.timeline.lane);
-                self.rests(&view.record, &lane.progress, through)
+                self.planner().rests(&view.record, &lane.progress, through)
             })
         };
         match views.first() {

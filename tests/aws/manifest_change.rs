@@ -80,9 +80,18 @@ async fn worker_with_other_manifest_waits_for_apply() -> anyhow::Result<()> {
         "{waits}"
     );
     let said = deployment.said()?;
+    let waits = "the oldest unfinished window waits or fails";
+    let line = said.lines().find(|line| line.contains(waits));
+    let line = line.unwrap_or_default();
+    ensure!(line.contains("/live/") && line.contains(cure), "{said}");
+    let table = deployment
+        .windlass(&["status", "--config", "windlass.yaml"])?
+        .finish()
+        .await?;
+    let table = table.expect_success()?.stdout;
     ensure!(
-        said.contains("the oldest unfinished window waits or fails"),
-        "{said}"
+        table.contains("the oldest open window (20") && table.contains(cure),
+        "{table}"
     );
 
     // The configuration has the worker's manifest from here on.

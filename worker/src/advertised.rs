@@ -5,56 +5,39 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_connectors::connector::AdvertisedQuota;
 use windlass_core::ids::RateGroup;
-use windlass_core::limits;
+use windlass_core::pacing::QuotaSpacing;
 use windlass_core::time::Timestamp;
 
 /// The last advertised quota of each rate group, as a spacing.
 #[derive(Debug, Default)]
-pub(crate) struct AdvertisedQuotas(Mutex<HashMap<RateGroup, Left>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Left {
-    interval_ms: i64,
-    received_at: Timestamp,
-    until: Timestamp,
-}
+pub(crate) struct AdvertisedQuotas(Mutex<HashMap<RateGroup, QuotaSpacing>>);
 
 impl AdvertisedQuotas {
     /// Stores the spacing that `quota`, advertised to `group` at `now`, implies. Without a reset
     /// in the future, forgets the last one.
     pub(crate) fn record(&self, group: &RateGroup, quota: &AdvertisedQuota, now: Timestamp) {
-        let Some(reset_ms) = quota.reset_ms.filter(|reset_ms| *reset_ms > 0) else {
-            self.left().remove(group);
-            return;
+        match QuotaSpacing::of(quota.remaining, quota.reset_ms, now) {
+            Some(spacing) => self.spacings().insert(group.clone(), spacing),
+            None => self.spacings().remove(group),
         };
-        // A distant reset is cut to the longest wait: a worker may use a day's quota within an hour
-        // instead of spreading it over the day.
-        let reset_ms = reset_ms.min(limits::WAIT_MS_MAX);
-        let remaining = i64::try_from(quota.remaining.max(1)).unwrap_or(i64::MAX);
-        let left = Left {
-            interval_ms: reset_ms / remaining + i64::from(reset_ms % remaining > 0),
-            received_at: now,
-            until: now.plus_ms(reset_ms),
-        };
-        self.left().insert(group.clone(), left);
     }
 
     /// Milliseconds between requests of the whole of `group`, so that the quota lasts until its
     /// reset; 0 when no advertised quota is in force at `now`.
     pub(crate) fn interval_ms(&self, group: &RateGroup, now: Timestamp) -> i64 {
-        let left = self.left().get(group).copied();
-        // A response later than `now` arrived before the clock was set back.
-        left.filter(|left| (left.received_at..left.until).contains(&now))
-            .map_or(0, |left| left.interval_ms)
+        let spacing = self.spacings().get(group).copied();
+        spacing.map_or(0, |spacing| spacing.interval_ms(now))
     }
 
-    fn left(&self) -> MutexGuard<'_, HashMap<RateGroup, Left>> {
+    fn spacings(&self) -> MutexGuard<'_, HashMap<RateGroup, QuotaSpacing>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use windlass_core::limits;
+
     use super::*;
 
     /// The spacing `after_ms` after a response that advertised this quota.

@@ -10,9 +10,8 @@ use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::moves::Move;
 use windlass_core::seen::pages_of;
-use windlass_core::sweep::keeps_ids;
+use windlass_core::sweep::{keeps, keeps_ids};
 use windlass_core::time::Timestamp;
-use windlass_core::trust::Trusted;
 use windlass_core::window::Window;
 use windlass_sink::{Batch, WindowWriter};
 use windlass_state::StateStore;
@@ -22,7 +21,8 @@ use crate::end::Undelivered;
 use crate::lines::{PageContext, lines};
 use crate::pages::Run;
 use crate::persist::NotWritten;
-use crate::sweep::Notes;
+use crate::reading::{Fetched, Reading};
+use crate::sweep::{Noted, Notes};
 
 /// Largest line buffer that is reused for the next page. A larger one, for a single large record,
 /// is freed before the next body arrives.
@@ -39,10 +39,7 @@ pub(crate) struct Delivery<'a> {
     notes: Notes<'a>,
     /// True while the records follow the order that the manifest declares.
     in_order: bool,
-    /// Duration of the fetch.
-    fetch_ms: i64,
-    /// The request that the next page token belongs to.
-    request: &'a str,
+    fetched: Fetched<'a>,
     pulled_at: Timestamp,
 }
 
@@ -69,11 +66,16 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         &self,
         page: &mut Page,
         lease: &Lease,
-        (request, fetch_ms): (&'r str, i64),
-        notes: Notes<'r>,
-        buffer: Vec<u8>,
+        fetched: Fetched<'r>,
+        reading: &'r mut Reading<'_>,
     ) -> Delivery<'r> {
         let window = lease.window();
+        let notes = Notes {
+            known: reading.known.as_deref_mut(),
+            keeps: keeps(window, &self.source.definition.policy, fetched.at),
+            noted: Noted::default(),
+        };
+        let buffer = std::mem::take(&mut reading.buffer);
         let mut delivery = Delivery {
             batch: Batch {
                 window: window.id().clone(),
@@ -88,8 +90,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             totals: PageTotals::default(),
             notes,
             in_order: page.in_order,
-            fetch_ms,
-            request,
+            fetched,
             pulled_at: self.worker.now(),
         };
         // The lines are copies: the body is freed with its last records, before the next one
@@ -107,7 +108,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         let context = PageContext {
             window: lease.window(),
             connector: self.adapters.client.connector().name(),
-            request_hash: delivery.request,
+            request_hash: delivery.fetched.request,
             metadata: self.source.definition.metadata,
             pulled_at: delivery.pulled_at,
         };
@@ -127,16 +128,15 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         true
     }
 
-    /// Delivers a page and moves the window past it, in the order of [`first_step`]. Returns the
-    /// moved window. The last page, which completes the window, counts as read at `trusted`:
-    /// history and retention start there.
+    /// Delivers a page and moves the window past it, in the order of [`first_step`]. The window after
+    /// the move. The last page, which completes the window, counts as [read](Fetched::at) by the trusted
+    /// clock: history and retention are counted from then.
     pub(crate) async fn deliver<W: WindowWriter>(
         &self,
         lease: &Lease,
         writer: &mut W,
         page: &Page,
         delivery: &mut Delivery<'_>,
-        trusted: Trusted,
     ) -> Result<Window, Undelivered> {
         let began = self.worker.now();
         let holder = self.worker.holder();
@@ -182,7 +182,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                 }
                 Step::Complete(commit) => {
                     let facts = self.facts(lease, page, delivery, began);
-                    let now = trusted.at();
+                    let now = delivery.fetched.at.at();
                     let last = commit.checkpoint(PageFacts { now, ..facts });
                     let history_ms = self.source.definition.policy.history_ms;
                     let complete = Move::Complete(lease, &last, history_ms);
@@ -231,12 +231,12 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             strict_order: self.source.definition.policy.strict_order,
             cursor: page.next.token().map(|token| Cursor {
                 token: token.to_owned(),
-                request: delivery.request.to_owned(),
+                request: delivery.fetched.request.to_owned(),
             }),
             totals: delivery.totals,
             in_order: delivery.in_order,
             timeless: delivery.notes.noted.timeless,
-            page_ms: delivery.fetch_ms + now.ms_since(began),
+            page_ms: delivery.fetched.took_ms + now.ms_since(began),
             now,
         }
     }

@@ -1,6 +1,7 @@
 //! The ways in which the pages of a run end.
 
 use windlass_core::checkpoint::PageTotals;
+use windlass_core::pacing::{Pause, PauseCause};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{Dispute, Early};
 use windlass_core::window::Window;
@@ -17,25 +18,38 @@ pub(crate) enum End {
         done: Box<Window>,
         /// The totals of that page.
         totals: PageTotals,
-        /// Cooldown of the rate group after that page, in milliseconds, and its reason.
-        pause: Option<(i64, &'static str)>,
+        /// The pause of the rate group after that page.
+        pause: Option<Pause>,
     },
     /// A page could not be fetched.
     NoPage(NoPage),
     /// The sink did not take a page.
     Sink(SinkError),
     /// The vendor's page tokens form a cycle.
-    CycleDetector(&'static str),
+    TokenCycle(&'static str),
     /// The vendor can still add records to the window before `until`.
     TooEarly { until: Timestamp, early: Early },
     /// The machine clock and the vendor clock differ by more than a day, and no witness decides.
     Disputed(Dispute),
     /// The whole rate group waits until this instant.
-    Pause(Timestamp, &'static str),
+    Pause(Timestamp, PauseCause),
     /// The run must yield its window.
     Yield(&'static str),
     /// The run reached its deadline.
     OutOfTime(&'static str),
+}
+
+impl End {
+    /// This end of a run that may not go on, or, if the page ahead was stopped after tries that failed, that
+    /// one: it says more.
+    pub(crate) fn unless_stopped_after_failures<T>(self, ahead: Option<Result<T, NoPage>>) -> Self {
+        match (self, ahead) {
+            (Self::Yield(_) | Self::OutOfTime(_), Some(Err(met @ NoPage::Stopped(Some(_))))) => {
+                Self::NoPage(met)
+            }
+            (end, _) => end,
+        }
+    }
 }
 
 /// The reason why a page was not delivered, or its window not moved past it.

@@ -9,6 +9,7 @@ use windlass_core::causes;
 use windlass_core::checkpoint::PageTotals;
 use windlass_core::lease::Lease;
 use windlass_core::limits;
+use windlass_core::pacing::{Pause, PauseCause};
 use windlass_core::retry::{restart_wait_ms, stored_backoff_ms};
 use windlass_core::source::{BlockCause, BlockChange};
 use windlass_core::time::Timestamp;
@@ -24,9 +25,6 @@ use crate::pages::Run;
 use crate::persist::NotWritten;
 use crate::{AdapterFactory, Outcome};
 
-/// Reason of a cooldown whose declared request rate is too slow for a worker to sleep through.
-const SLOW_RATE: &str = "its declared pace";
-
 impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// Stores the end of the run.
     pub(crate) async fn conclude(&self, lease: &Lease, end: End) -> Result<Outcome, NotWritten> {
@@ -38,7 +36,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             } => self.finished(&done, &totals, pause).await,
             End::NoPage(no_page) => self.no_page(lease, no_page).await,
             End::Sink(error) => self.sink_failed(lease, &error).await,
-            End::CycleDetector(problem) => {
+            End::TokenCycle(problem) => {
                 let wait_ms = restart_wait_ms(lease.window().restarts());
                 let not_before = Some(self.worker.now().plus_ms(wait_ms));
                 self.begin_again(lease, not_before, problem).await
@@ -53,7 +51,8 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                 let not_before = Some(self.after_setbacks(lease.window()));
                 self.give_back(lease, Cause::Outage, not_before, &why).await
             }
-            End::Pause(until, why) => {
+            End::Pause(until, cause) => {
+                let why = cause.reason();
                 self.start_cooldown(until, why).await?;
                 self.give_back(lease, Cause::Yielded, Some(until), why)
                     .await
@@ -66,9 +65,8 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// The reason to end the run between two pages, if there is one.
     pub(crate) fn should_leave(&self, lease: &Lease, page: &Page) -> Option<End> {
         let now = self.worker.now();
-        if let Some((pause_ms, why)) = self.pause_between_pages(page) {
-            let until = now.plus_ms(pause_ms.min(limits::WAIT_MS_MAX));
-            return Some(End::Pause(until, why));
+        if let Some(pause) = self.pause_between_pages(page) {
+            return Some(End::Pause(now.plus_ms(pause.ms), pause.cause));
         }
         if self.worker.seams.stop.is_requested() {
             return Some(End::Yield("told to stop"));
@@ -79,44 +77,32 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         (!has_time).then_some(End::OutOfTime("out of time"))
     }
 
-    /// Cooldown of the rate group in milliseconds, and its reason, if it is too long to sleep
-    /// through.
-    pub(crate) fn pause_between_pages(&self, page: &Page) -> Option<(i64, &'static str)> {
-        // With fewer requests left than workers, some requests in flight would exceed the quota.
-        // Request reservations are spread over the quota and cannot exceed it.
+    /// The pause of the rate group before its next request, if that is too long to sleep through.
+    pub(crate) fn pause_between_pages(&self, page: &Page) -> Option<Pause> {
+        // Reservations are spread over the quota and cannot exceed it.
         let workers = if self.task.reserves_requests {
             1
         } else {
             self.permit().workers_at_once()
         };
-        let spent = page
-            .quota
-            .as_ref()
-            .filter(|quota| quota.remaining < u64::from(workers));
-        let reset_ms = spent.and_then(|quota| quota.reset_ms);
-        let quota = reset_ms.map(|pause_ms| (pause_ms, "the vendor's budget is used up"));
-        let rate = self
-            .slow_interval_ms()
-            .map(|pause_ms| (pause_ms, SLOW_RATE));
-        quota
-            .max(rate)
-            .filter(|(pause_ms, _)| *pause_ms > limits::RETRY_DELAY_MAX_MS)
+        let quota = page.quota.as_ref();
+        let quota = quota.map(|quota| (quota.remaining, quota.reset_ms));
+        Pause::before_next(quota, workers, self.task.slow_interval_ms())
     }
 
     async fn finished(
         &self,
         done: &Window,
         totals: &PageTotals,
-        pause: Option<(i64, &'static str)>,
+        pause: Option<Pause>,
     ) -> Result<Outcome, NotWritten> {
         self.delivered(done, totals).await?;
         self.worker.log_once.forget(&done.id().timeline.source);
         match pause {
             // Without the cooldown, the next window would request its first page.
-            Some((pause_ms, why)) => {
-                let pause_ms = pause_ms.min(limits::WAIT_MS_MAX);
-                let until = self.worker.now().plus_ms(pause_ms);
-                self.start_cooldown(until, why).await?;
+            Some(Pause { ms, cause }) => {
+                let until = self.worker.now().plus_ms(ms);
+                self.start_cooldown(until, cause.reason()).await?;
             }
             None => self.start_rate_cooldown().await?,
         }
@@ -126,10 +112,10 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// Starts a cooldown of the rate group if its request rate is too slow for a worker to sleep
     /// through.
     async fn start_rate_cooldown(&self) -> Result<(), NotWritten> {
-        match self.slow_interval_ms() {
+        match self.task.slow_interval_ms() {
             Some(pause_ms) => {
                 let until = self.worker.now().plus_ms(pause_ms);
-                self.start_cooldown(until, SLOW_RATE).await
+                self.start_cooldown(until, PauseCause::Rate.reason()).await
             }
             None => Ok(()),
         }

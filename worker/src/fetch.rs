@@ -14,8 +14,8 @@ use windlass_core::retry::{Attempt, Disposition, FailureClass, decide, full_jitt
 use windlass_core::window::Window;
 use windlass_state::StateStore;
 
+use crate::abandon::abandon;
 use crate::permit::{NotNow, Permit};
-use crate::rate_limiter::is_slow;
 use crate::token_use::TokenUse;
 use crate::waits::{On, Waits};
 use crate::{Deadline, Seams, spans};
@@ -79,7 +79,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             biased;
             page = tries => page.map(|page| (page, self.seams.clock.now().ms_since(started))),
             () = self.seams.stop.requested() => Err(NoPage::Stopped(take(&last_failure))),
-            () = self.deadline.out_of_time(&*self.seams.clock) => Err(self.too_late(window, token)),
+            () = abandon(self.deadline, &*self.seams.clock) => Err(self.too_late(window, token)),
         }
     }
 
@@ -104,8 +104,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
     ) -> Result<Page, NoPage> {
         // At a request rate too slow to sleep through, a retry waits for the cooldown, as a page
         // does.
-        let slow =
-            self.permit.requests_per_minute.is_some_and(is_slow) && !self.permit.reserves_requests;
+        let slow = self.permit.task.slow_interval_ms().is_some();
         let mut delays = delays().take(if slow { 0 } else { limits::PAGE_TRIES_MAX });
         loop {
             self.permit.wait().await.map_err(NoPage::NotNow)?;
@@ -153,14 +152,11 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
         }
     }
 
-    /// The failure's class, except for a one-time token that was sent. When its response was lost
-    /// or is unusable, the vendor may have moved on, and the same token would return the page
-    /// after.
     fn class_of(&self, failure: &Failure, token: Option<&str>) -> FailureClass {
-        let is_spent = !self.replayable && token.is_some_and(|token| self.token_use.has(token));
-        match failure.class {
-            FailureClass::Outage | FailureClass::Page if is_spent => FailureClass::Restart,
-            class => class,
+        if self.replayable {
+            failure.class
+        } else {
+            self.token_use.class_of(failure, token)
         }
     }
 

@@ -4,13 +4,12 @@
 //! the next step inside one window. It checkpoints a page after the sink has acknowledged every
 //! record of it, never before.
 
+mod abandon;
 mod advertised;
 mod block;
 mod clocks;
 mod collector;
 mod cooldowns;
-mod cycle;
-mod deadline;
 mod delivery;
 mod end;
 mod ends;
@@ -25,6 +24,7 @@ mod pages;
 mod permit;
 mod persist;
 mod rate_limiter;
+mod reading;
 mod reservations;
 mod run;
 mod sink_calls;
@@ -42,13 +42,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 pub use collector::HttpCollector;
-pub use deadline::Deadline;
 pub use outcome::{Outcome, Report};
 pub use stop::Stop;
 pub use waits::{On, Stalled};
 use windlass_connectors::client::{Client, ClientError};
 use windlass_connectors::http::Transport;
 use windlass_core::checkpoint::PageTotals;
+pub use windlass_core::deadline::Deadline;
 use windlass_core::source::SourceRecord;
 use windlass_core::window::Window;
 use windlass_core::{Clock, Entropy};

@@ -1,11 +1,13 @@
 //! The search for the next ready window of a source or its rate group, while there is time left.
 
-use windlass_core::ids::{Lane, SourceName, Timeline};
+use windlass_core::ids::SourceName;
+use windlass_core::lanes::begun_lanes;
 use windlass_core::limits;
 use windlass_core::shard::Shard;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
-use windlass_core::window::{Status, Window};
+use windlass_core::view::{LaneView, SourceView};
+use windlass_core::window::Window;
 use windlass_state::{StateError, StateStore};
 
 use crate::slots::Slots;
@@ -53,14 +55,14 @@ impl<S: StateStore> Next<'_, S> {
         Ok(None)
     }
 
-    /// The next window of the source `name`: live before sweep before backfill, oldest first.
-    /// `None` when nothing is ready, the source may not run, its rate group is in a cooldown, or
-    /// the limit of workers of the source or the group is reached. Reads the definition again.
+    /// The [next window](SourceView::next_window) of the source `name`. `None` when none is ready, the source
+    /// may not run, its rate group is closed, or as many workers as it or its group may have are running
+    /// already. Its definition is read again.
     ///
-    /// Windows of the group's other sources in flight in other processes are not read: that would
-    /// cost a read per source after every window. The calling worker has just freed its own slot.
-    /// The group exceeds its limit by one only if a tick uses that slot between the two writes, and
-    /// only until one of the workers ends. Request reservations keep the request rate all the same.
+    /// What other sources of the group have in flight in other processes is not read: that would
+    /// cost a read for each of them after every window. The worker that asks has just given its own
+    /// slot back, so the group has one worker too many only if a tick gives that slot away between
+    /// the two writes, and only until one of the workers ends. Turns keep the pace all the same.
     async fn of_source(&self, name: &SourceName) -> Result<Option<Window>, StateError> {
         let Self {
             store,
@@ -85,40 +87,18 @@ impl<S: StateStore> Next<'_, S> {
         if closed {
             return Ok(None);
         }
-        let mut lanes = store.progress_of(shard, name).await?;
-        let sweeps = policy.sweeps_ms.len();
-        lanes.retain(|progress| {
-            let Timeline {
-                generation, lane, ..
-            } = &progress.timeline;
-            // A sweep that is no longer configured rests, with its ready windows.
-            let rests = matches!(lane, Lane::Sweep(number) if usize::from(*number) > sweeps);
-            *generation == source.definition.generation && !rests
-        });
-        lanes.sort_by(|a, b| a.timeline.lane.cmp(&b.timeline.lane));
-        let mut in_flight: u32 = 0;
-        let mut next = None;
-        for progress in &lanes {
-            let behind = store
-                .windows_at(&progress.timeline, &progress.behind)
-                .await?;
-            let open = store
-                .open_windows(&progress.timeline, progress.open_from)
-                .await?;
-            for window in behind.into_iter().chain(open) {
-                in_flight += u32::from(matches!(
-                    window.status(),
-                    Status::Running | Status::Dispatched
-                ));
-                let ready = window.status() == Status::Ready && window.is_due(now);
-                let admitted = self.suspects || !window.is_suspect();
-                let may_go = ready && admitted && !window.is_exhausted();
-                if next.is_none() && may_go {
-                    next = Some(window);
-                }
-            }
+        let stored = store.progress_of(shard, name).await?;
+        let mut lanes = Vec::new();
+        for progress in begun_lanes(&source.definition, stored) {
+            let timeline = &progress.timeline;
+            let behind = store.windows_at(timeline, &progress.behind).await?;
+            let open = store.open_windows(timeline, progress.open_from).await?;
+            lanes.push(LaneView::read(progress, open, behind));
         }
-        let slots = policy.max_in_flight.min(policy.group_in_flight);
-        Ok(next.filter(|_| in_flight < slots))
+        let view = SourceView {
+            record: source,
+            lanes,
+        };
+        Ok(view.next_window(now, self.suspects).cloned())
     }
 }

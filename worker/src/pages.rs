@@ -6,27 +6,28 @@ use std::sync::atomic::AtomicBool;
 use futures_util::future::join;
 use tracing::Instrument;
 use windlass_connectors::connector::Page;
+use windlass_core::checkpoint::PageTotals;
 use windlass_core::creation::unsettled_ms;
 use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
+use windlass_core::limits;
 use windlass_core::seen::Known;
 use windlass_core::source::SourceRecord;
-use windlass_core::sweep::keeps;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
+use windlass_core::token_cycle::CycleDetector;
 use windlass_core::transition::Cause;
 use windlass_core::trust::{Dispute, Early, Trusted};
-use windlass_core::{limits, reservation};
+use windlass_core::window::Window;
 use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
-use crate::cycle::CycleDetector;
-use crate::end::End;
+use crate::end::{End, Undelivered};
 use crate::fetch::{Fetcher, NoPage};
 use crate::permit::Permit;
 use crate::persist::NotWritten;
-use crate::rate_limiter::is_slow;
-use crate::sweep::{self, Noted, Notes};
+use crate::reading::{Fetched, Reading};
+use crate::sweep;
 use crate::token_use::TokenUse;
 use crate::{AdapterFactory, Adapters, Deadline, Outcome, Worker, spans};
 
@@ -92,42 +93,36 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         mut lease: Lease,
         mut writer: W,
         request: &str,
-        mut known: Option<&mut Known>,
+        known: Option<&mut Known>,
     ) -> Result<(Lease, End), NotWritten> {
         let cursor = lease.window().cursor().cloned();
         let token = cursor.map(|cursor| cursor.token);
         let fetcher = self.fetcher();
-        let mut buffer = Vec::new();
-        let mut cycle = CycleDetector::starting_at(token.as_deref());
+        let mut cycles = CycleDetector::starting_at(token.as_deref());
+        let buffer = Vec::new();
+        let mut reading = Reading { known, buffer };
         let mut fetched = fetcher.fetch(lease.window(), token.as_deref()).await;
         for _ in 0..limits::PAGES_PER_RUN_MAX {
-            let (mut page, fetch_ms) = match fetched {
+            let (mut page, took_ms) = match fetched {
                 Ok(page) => page,
                 Err(no_page) => return Ok((lease, End::NoPage(no_page))),
             };
-            let trusted = match self.admit(&lease, &page, &mut cycle) {
-                Ok(trusted) => trusted,
+            let at = match self.admit(&lease, &page, &mut cycles) {
+                Ok(at) => at,
                 Err(end) => return Ok((lease, end)),
             };
-            let notes = Notes {
-                known: known.as_deref_mut(),
-                keeps: keeps(lease.window(), &self.source.definition.policy, trusted),
-                noted: Noted::default(),
+            let this = Fetched {
+                request,
+                took_ms,
+                at,
             };
-            let asked = (request, fetch_ms);
-            let mut delivery = self.delivery(&mut page, &lease, asked, notes, buffer);
+            let mut delivery = self.delivery(&mut page, &lease, this, &mut reading);
             let span = spans::page(lease.window(), lease.window().page());
-            let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery, trusted);
+            let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery);
             let deliver = deliver.instrument(span);
             if page.next.token().is_none() {
-                let end = match deliver.await {
-                    Ok(done) => End::Finished {
-                        done: Box::new(done),
-                        totals: delivery.totals,
-                        pause: self.pause_between_pages(&page),
-                    },
-                    Err(undelivered) => undelivered.end()?,
-                };
+                let delivered = deliver.await;
+                let end = self.last_page(delivered, delivery.totals, &page)?;
                 return Ok((lease, end));
             }
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
@@ -139,17 +134,10 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             };
             lease = Lease::held(moved, lease.owner()).ok_or(NotWritten::Fenced)?;
             self.delivered(lease.window(), &delivery.totals).await?;
-            buffer = delivery.into_buffer();
+            let buffer = delivery.into_buffer();
+            reading.buffer = buffer;
             if let Some(end) = self.should_leave(&lease, &page) {
-                // The failure of the prefetch is a better reason than the end of the run.
-                let end = match (end, next) {
-                    (
-                        End::Yield(_) | End::OutOfTime(_),
-                        Some(Err(met @ NoPage::Stopped(Some(_)))),
-                    ) => End::NoPage(met),
-                    (end, _) => end,
-                };
-                return Ok((lease, end));
+                return Ok((lease, end.unless_stopped_after_failures(next)));
             }
             fetched = match next {
                 Some(next) => next,
@@ -159,17 +147,39 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         Ok((lease, End::OutOfTime("it has had its pages for one run")))
     }
 
+    /// The end of a run whose last page is `delivered`, or is not.
+    fn last_page(
+        &self,
+        delivered: Result<Window, Undelivered>,
+        totals: PageTotals,
+        page: &Page,
+    ) -> Result<End, NotWritten> {
+        match delivered {
+            Ok(done) => Ok(End::Finished {
+                done: Box::new(done),
+                totals,
+                pause: self.pause_between_pages(page),
+            }),
+            Err(undelivered) => undelivered.end(),
+        }
+    }
+
     /// Returns true if the vendor's page tokens are replayable.
     pub(crate) fn is_replayable(&self) -> bool {
         self.adapters.client.connector().defaults().prefetch
     }
 
-    /// The instant at which `page` was read. Ends the run before the delivery if the vendor can
-    /// still add records to the window, or if its page tokens form a cycle.
-    fn admit(&self, lease: &Lease, page: &Page, cycle: &mut CycleDetector) -> Result<Trusted, End> {
+    /// The instant at which `page` was read. The run ends before `page` is delivered when it may not
+    /// be: the vendor has not filled the window yet, or its page tokens lead back.
+    fn admit(
+        &self,
+        lease: &Lease,
+        page: &Page,
+        cycles: &mut CycleDetector,
+    ) -> Result<Trusted, End> {
         let trusted = self.filled(lease, page)?;
-        match cycle.closes(page.next.token()) {
-            Some(why) => Err(End::CycleDetector(why)),
+        match cycles.closes(page.next.token()) {
+            Some(why) => Err(End::TokenCycle(why)),
             None => Ok(trusted),
         }
     }
@@ -248,12 +258,5 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             && self
                 .deadline
                 .has_time(self.worker.now(), lease.window().slowest_page_ms())
-    }
-
-    /// The pause between requests, if the declared request rate is too slow to sleep through.
-    pub(crate) fn slow_interval_ms(&self) -> Option<i64> {
-        let per_minute = self.task.requests_per_minute?;
-        let slow = is_slow(per_minute) && !self.task.reserves_requests;
-        slow.then(|| reservation::interval_ms(per_minute))
     }
 }

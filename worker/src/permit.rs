@@ -5,6 +5,7 @@ use windlass_connectors::exchange::Origin;
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::reservation::{self, ReservationRequest, ReservationResponse};
+use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, Jury, PlanTime};
 use windlass_core::wait::Cooldown;
@@ -14,7 +15,7 @@ use crate::advertised::AdvertisedQuotas;
 use crate::clocks::Clocks;
 use crate::cooldowns::Cooldowns;
 use crate::persist::{Holder, NotWritten};
-use crate::rate_limiter::{RateLimiter, is_slow};
+use crate::rate_limiter::RateLimiter;
 use crate::reservations::Reservations;
 use crate::slots::Slots;
 
@@ -34,10 +35,11 @@ pub(crate) struct Permit<'a, S> {
     pub(crate) permits: &'a Permits,
     pub(crate) holder: Holder<'a, S>,
     pub(crate) group: &'a RateGroup,
-    /// The request rate; `None` when none is declared.
+    /// The task that the vendor is asked for.
+    pub(crate) task: &'a Task,
+    /// The request rate to keep, if one is declared: the whole group's, if its workers make
+    /// reservations.
     pub(crate) requests_per_minute: Option<u32>,
-    /// True if that is the rate of the whole group, whose workers make reservations.
-    pub(crate) reserves_requests: bool,
     /// Concurrent workers of the group, if some are in other processes; otherwise 0.
     pub(crate) workers: u32,
     /// The vendor's name, for messages.
@@ -58,7 +60,7 @@ pub(crate) enum NotNow {
 impl<S: StateStore> Permit<'_, S> {
     /// Waits for the permission to send a request, a few seconds at most.
     pub(crate) async fn wait(&self) -> Result<(), NotNow> {
-        if !self.reserves_requests {
+        if !self.task.reserves_requests {
             self.wait_for_own_interval().await;
             // After the wait: a cooldown may have begun meanwhile.
             return self.check_cooldown().await;
@@ -253,11 +255,10 @@ impl<S: StateStore> Permit<'_, S> {
     /// Waits for this request's instant at the declared rate, or at that of the advertised quota. A
     /// rate too slow to sleep through is kept by cooldowns that the run starts between pages.
     async fn wait_for_own_interval(&self) {
-        let declared_ms = match self.requests_per_minute {
-            Some(per_minute) if is_slow(per_minute) => return,
-            Some(per_minute) => reservation::interval_ms(per_minute),
-            None => 0,
-        };
+        if self.task.slow_interval_ms().is_some() {
+            return;
+        }
+        let declared_ms = self.requests_per_minute.map_or(0, reservation::interval_ms);
         let interval_ms = declared_ms.max(self.advertised_share_ms());
         let rate_limiter = &self.permits.rate_limiter;
         let wait_ms = rate_limiter.reserve_next(self.group, interval_ms, self.now());

@@ -4,72 +4,40 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::RateGroup;
-use windlass_core::limits;
-use windlass_core::reservation;
+use windlass_core::pacing::LastRequest;
 use windlass_core::time::Timestamp;
 
 /// The last request of this process in each rate group, past or upcoming.
 #[derive(Debug, Default)]
-pub(crate) struct RateLimiter(Mutex<HashMap<RateGroup, Reservation>>);
-
-/// The last request reservation of a group.
-#[derive(Debug, Clone, Copy)]
-struct Reservation {
-    at: Timestamp,
-    taken_at: Timestamp,
-}
-
-impl Reservation {
-    /// The reservation by a clock that shows `now`. If the clock was set back since, the
-    /// reservation is as far off as at the time it was made.
-    fn seen_at(self, now: Timestamp) -> Timestamp {
-        let back_ms = self.taken_at.ms_since(now).max(0);
-        self.at.minus_ms(back_ms)
-    }
-}
+pub(crate) struct RateLimiter(Mutex<HashMap<RateGroup, LastRequest>>);
 
 impl RateLimiter {
-    /// Reserves the next request of `group`, `interval_ms` after the last one, and returns the wait
-    /// in milliseconds. Reservations are evenly spaced, and an unused one is not saved up. Without
-    /// an interval the request is due now, and the next one counts from it.
+    /// Reserves the [next request](LastRequest::after) of `group`, `interval_ms` after the last one,
+    /// and returns the wait in milliseconds.
     pub(crate) fn reserve_next(&self, group: &RateGroup, interval_ms: i64, now: Timestamp) -> i64 {
-        let mut reservations = self.reservations();
-        let last = reservations.get(group).filter(|_| interval_ms > 0);
-        let next = last.map(|last| last.seen_at(now).plus_ms(interval_ms));
-        let at = next.map_or(now, |next| next.max(now));
-        let taken_at = now;
-        reservations.insert(group.clone(), Reservation { at, taken_at });
-        at.ms_since(now)
+        let mut requests = self.requests();
+        let next = LastRequest::after(requests.get(group).copied(), interval_ms, now);
+        requests.insert(group.clone(), next);
+        next.wait_ms(now)
     }
 
-    /// Reserves the request of `group` at `now` if it is free; the error is the next free instant.
+    /// Reserves the request of `group` at `now` [if it is free](LastRequest::if_free); the error is the
+    /// next free instant.
     pub(crate) fn reserve_if_free(
         &self,
         group: &RateGroup,
         interval_ms: i64,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
-        let mut reservations = self.reservations();
-        let last = reservations.get(group);
-        let next = last.map(|last| last.seen_at(now).plus_ms(interval_ms));
-        if let Some(next) = next.filter(|next| *next > now) {
-            return Err(next);
-        }
-        let (at, taken_at) = (now, now);
-        reservations.insert(group.clone(), Reservation { at, taken_at });
+        let mut requests = self.requests();
+        let next = LastRequest::if_free(requests.get(group).copied(), interval_ms, now)?;
+        requests.insert(group.clone(), next);
         Ok(())
     }
 
-    fn reservations(&self) -> MutexGuard<'_, HashMap<RateGroup, Reservation>> {
+    fn requests(&self) -> MutexGuard<'_, HashMap<RateGroup, LastRequest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Returns true if this request rate is too slow to sleep through, so that cooldowns of the rate
-/// group keep it. The threshold is that of [`reservation::sharing`]; otherwise neither would keep some
-/// rates.
-pub(crate) fn is_slow(requests_per_minute: u32) -> bool {
-    reservation::interval_ms(requests_per_minute) > limits::RATE_SLEEP_MAX_MS
 }
 
 #[cfg(test)]
@@ -154,13 +122,5 @@ mod tests {
             rate_limiter.reserve_if_free(&group, 60_000, at(1_000)),
             Err(at(61_000))
         );
-    }
-
-    #[test]
-    fn slow_request_rate_is_kept_by_cooldown() {
-        for per_minute in 1..=60 {
-            let by_cooldown = reservation::sharing(per_minute, 4) == reservation::Sharing::Cooldown;
-            assert_eq!((per_minute, is_slow(per_minute)), (per_minute, by_cooldown));
-        }
     }
 }

@@ -4,40 +4,26 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::RateGroup;
-use windlass_core::limits;
-use windlass_core::reservation::{ReservationRequest, late_ms_max};
+use windlass_core::reservation::{Reservation, ReservationRequest};
 use windlass_core::time::Timestamp;
 
 /// Request reservations. All runs of the process share them, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Reservations(Mutex<HashMap<RateGroup, VecDeque<Reservation>>>);
 
-#[derive(Debug, Clone, Copy)]
-struct Reservation {
-    at: Timestamp,
-    interval_ms: i64,
-}
-
 impl Reservations {
     /// Stores the reservations that `group` received for `asked`: the one at `first`, and those
     /// after it.
     pub(crate) fn keep(&self, group: &RateGroup, first: Timestamp, asked: &ReservationRequest) {
-        let interval_ms = asked.interval_ms;
-        let given = (0..asked.count).map(|reservation| Reservation {
-            at: first.plus_ms(interval_ms.saturating_mul(i64::from(reservation))),
-            interval_ms,
-        });
         let mut reservations = self.reservations();
         let kept = reservations.entry(group.clone()).or_default();
-        kept.extend(given);
+        kept.extend(asked.reservations(first));
         kept.make_contiguous()
             .sort_unstable_by_key(|reservation| reservation.at);
     }
 
-    /// The next reservation of `group` that is usable at `now`. Reservations are lost when they are
-    /// older than [`late_ms_max`], because they would be too near to the next ones, and when the
-    /// vendor's quota has since more than doubled the spacing to `interval_ms`, because they are
-    /// too near to each other.
+    /// The next reservation of `group` that is [usable](Reservation::is_usable) at `now` with this
+    /// spacing. The others are lost.
     pub(crate) fn next(
         &self,
         group: &RateGroup,
@@ -47,11 +33,7 @@ impl Reservations {
         let mut reservations = self.reservations();
         let kept = reservations.get_mut(group)?;
         while let Some(reservation) = kept.pop_front() {
-            let wait_ms = reservation.at.ms_since(now);
-            // A reservation that is too far off was made before the clock was set back.
-            let late_ms = late_ms_max(reservation.interval_ms);
-            let usable = (-late_ms..=limits::RESERVATION_MS_MAX).contains(&wait_ms);
-            if usable && interval_ms <= reservation.interval_ms.saturating_mul(2) {
+            if reservation.is_usable(interval_ms, now) {
                 return Some(reservation.at);
             }
         }
@@ -66,6 +48,8 @@ impl Reservations {
 
 #[cfg(test)]
 mod tests {
+    use windlass_core::limits;
+
     use super::*;
 
     fn at(ms: i64) -> Timestamp {

@@ -6,16 +6,16 @@ use std::sync::atomic::AtomicBool;
 use futures_util::FutureExt;
 use tracing::Instrument;
 use windlass_core::block::Work;
-use windlass_core::ids::{RateGroup, SourceName, WindowId};
+use windlass_core::ids::{RateGroup, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::moves::Move;
 use windlass_core::retry::{refusal_stands, stored_backoff_ms};
 use windlass_core::source::{BlockCause, SourceRecord};
-use windlass_core::task::{TASK_VERSION, Task};
+use windlass_core::task::{TASK_VERSION, Task, TaskWindow};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::trust::Jury;
-use windlass_core::{Owner, limits, reservation};
+use windlass_core::{Owner, limits};
 use windlass_state::StateStore;
 
 use crate::block::Block;
@@ -24,7 +24,6 @@ use crate::next::Next;
 use crate::pages::Run;
 use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
-use crate::rate_limiter::is_slow;
 use crate::token_use::TokenUse;
 use crate::{AdapterError, AdapterFactory, Deadline, Outcome, Report, Worker, spans};
 
@@ -43,12 +42,12 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             && !self.seams.stop.is_requested()
         {
             match self.next_for(task, deadline, began).await {
-                Some((source, id, epoch)) => {
+                Some(window) => {
                     let task = Task {
-                        source,
+                        source: window.id.timeline.source.clone(),
                         ..task.clone()
                     };
-                    self.run_one(&task, &id, epoch, deadline, &mut report).await;
+                    self.run_one(&task, &window, deadline, &mut report).await;
                 }
                 None => break,
             }
@@ -75,8 +74,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
                 // Stays dispatched: claiming it only to release it would cost two writes.
                 break;
             }
-            self.run_one(task, &window.id, window.epoch, deadline, &mut report)
-                .await;
+            self.run_one(task, window, deadline, &mut report).await;
             if report.state_failure().is_some() {
                 break;
             }
@@ -90,7 +88,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         task: &Task,
         deadline: Deadline,
         began: Timestamp,
-    ) -> Option<(SourceName, WindowId, u64)> {
+    ) -> Option<TaskWindow> {
         let now = self.now();
         let next = Next {
             store: &self.store,
@@ -105,31 +103,24 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             tracing::warn!(source = %task.source, %error, "no further window was looked for");
             None
         })?;
-        // Every run like this would skip a window whose pages are too slow for it, and in a source
-        // with one slot no other worker may come. Its first page is tried, as that of a task is.
-        let fits_a_run = deadline.has_time(began, window.slowest_page_ms());
-        let page_ms = if fits_a_run {
-            window.slowest_page_ms()
-        } else {
-            0
-        };
-        deadline.has_time(now, page_ms).then_some((
-            window.id().timeline.source.clone(),
-            window.id().clone(),
-            window.epoch(),
-        ))
+        deadline
+            .has_time_for(&window, began, now)
+            .then(|| TaskWindow {
+                id: window.id().clone(),
+                epoch: window.epoch(),
+            })
     }
 
     async fn run_one(
         &self,
         task: &Task,
-        id: &WindowId,
-        epoch: u64,
+        window: &TaskWindow,
         deadline: Deadline,
         report: &mut Report,
     ) {
-        let claiming = spans::window(id, epoch);
-        let taken = self.take(id, epoch, deadline).instrument(claiming.clone());
+        let TaskWindow { id, epoch } = window;
+        let claiming = spans::window(id, *epoch);
+        let taken = self.take(id, *epoch, deadline).instrument(claiming.clone());
         let (span, outcome) = match taken.await {
             Ok(lease) => {
                 let claimed = spans::window(id, lease.window().epoch());
@@ -265,11 +256,10 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
     /// has the reservation: the cooldown starts only after its response. `None` if this worker has
     /// it.
     fn reservation_of_another(&self, task: &Task, group: &RateGroup) -> Option<Timestamp> {
-        let slow = |rate: &u32| is_slow(*rate) && !task.reserves_requests;
-        let per_minute = task.requests_per_minute.filter(slow)?;
-        self.permits
-            .rate_limiter
-            .reserve_if_free(group, reservation::interval_ms(per_minute), self.now())
+        let interval_ms = task.slow_interval_ms()?;
+        let rate_limiter = &self.permits.rate_limiter;
+        rate_limiter
+            .reserve_if_free(group, interval_ms, self.now())
             .err()
     }
 
@@ -287,19 +277,12 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         } else {
             0
         };
-        // The rate of the whole group may have been lowered since the task was sent.
-        let declared = policy
-            .requests_per_minute
-            .filter(|_| task.reserves_requests);
-        let task_rate = task.requests_per_minute;
-        let requests_per_minute =
-            task_rate.map(|task_rate| declared.map_or(task_rate, |now| now.min(task_rate)));
         Permit {
             permits: &self.permits,
             holder: self.holder(),
             group: &policy.rate_group,
-            requests_per_minute,
-            reserves_requests: task.reserves_requests,
+            task,
+            requests_per_minute: task.rate_under(policy),
             workers,
             connector: &source.definition.connector,
             jury: Jury {

@@ -13,6 +13,7 @@ use windlass_core::window::Window;
 use windlass_sink::SinkError;
 use windlass_state::StateStore;
 
+use crate::abandon::abandon;
 use crate::end::Undelivered;
 use crate::pages::Run;
 use crate::persist::NotWritten;
@@ -36,7 +37,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         let done = tokio::select! {
             biased;
             done = call => done.map_err(Undelivered::Sink),
-            () = self.deadline.out_of_time(clock) => Err(Undelivered::Sink(SinkError::Unavailable {
+            () = abandon(self.deadline, clock) => Err(Undelivered::Sink(SinkError::Unavailable {
                 sink: sink.clone(),
                 problem: "it had not taken the page when the worker's time was up".to_owned(),
             })),

@@ -79,7 +79,8 @@ pub(crate) async fn apply(
         }
     }
     if !is_dry {
-        carry_out(target, &config, &review, args, was_asked, output).await?;
+        let confirmed = was_asked.then_some(args);
+        carry_out(target, &config, &review, confirmed, output).await?;
     }
     let json = json!({
         "applied": !is_dry,
@@ -94,13 +95,13 @@ pub(crate) async fn apply(
     Ok(ExitCode::Success)
 }
 
-/// Writes the changes in `review`, if they are still the same after the confirmation.
+/// Writes the changes in `review`; if a person `confirmed` it under these arguments, only if it still comes
+/// out the same.
 async fn carry_out(
     target: &Target,
     config: &Config,
     review: &Review,
-    args: &ApplyArgs,
-    was_asked: bool,
+    confirmed: Option<&ApplyArgs>,
     output: Output,
 ) -> anyhow::Result<()> {
     let _lock = match &config.state {
@@ -108,7 +109,7 @@ async fn carry_out(
         StateAddress::DynamoDb(_) => None,
     };
     let store = target.open(&config.state, Purpose::Apply).await?;
-    if was_asked {
+    if let Some(args) = confirmed {
         let again = Review::of(target, config, args.diff).await?;
         if !args.abandon {
             again.refuse_to_abandon()?;

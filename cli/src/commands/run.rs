@@ -2,6 +2,7 @@
 
 mod summary;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::{SECOND_MS, Timestamp};
 use windlass_worker::{Observer, Seams, Stop};
 
-use self::summary::summarize;
+use self::summary::{Ended, summarize};
 use crate::args::RunArgs;
+use crate::config::Config;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::bars::Bars;
 use crate::local::{Engine, Folders, LocalAdapterFactory, Meter, StateLock, workers};
@@ -31,14 +33,7 @@ pub(crate) async fn run(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let config = Arc::new(target.config()?);
-    let StateAddress::Sqlite(state_file) = &config.state else {
-        let problem = format!(
-            "the state is {}, whose workers run on Lambda: put the sources there with `windlass \
-             apply`, or name a state file with --state sqlite:PATH",
-            config.state
-        );
-        return Err(UsageError(problem).into());
-    };
+    let state_file = state_file(&config)?;
     let output = if config.writes_to_stdout() {
         output.aside()
     } else {
@@ -87,15 +82,25 @@ pub(crate) async fn run(
     lock.check()?;
     let ending = ending?;
     bars.finish(ending.report(), clock.now());
-    summarize(
-        &store,
-        &config,
-        &meter,
-        &ending,
-        args.until_caught_up,
-        output,
-    )
-    .await
+    let ended = Ended {
+        config: &config,
+        meter: &meter,
+        ending: &ending,
+        until_caught_up: args.until_caught_up,
+    };
+    summarize(&store, ended, output).await
+}
+
+/// The state file of `config`: only a state on this machine has workers here.
+fn state_file(config: &Config) -> Result<&Path, UsageError> {
+    match &config.state {
+        StateAddress::Sqlite(path) => Ok(path),
+        StateAddress::DynamoDb(_) => Err(UsageError(format!(
+            "the state is {}, whose workers run on Lambda: put the sources there with `windlass \
+             apply`, or name a state file with --state sqlite:PATH",
+            config.state
+        ))),
+    }
 }
 
 /// Fails if the clock is so far ahead that no wait would end.

@@ -6,9 +6,10 @@ mod show;
 use windlass_core::clock::Clock;
 use windlass_core::ids::Lane;
 use windlass_core::system::SystemClock;
+use windlass_core::view::{LaneView, SourceView};
 use windlass_core::window::{Status, Window};
 use windlass_core::{Span, Timestamp};
-use windlass_orchestrator::{LaneView, SourceView, read_source};
+use windlass_orchestrator::read_source;
 use windlass_state::{StateError, StateStore};
 
 pub(crate) use self::show::show;

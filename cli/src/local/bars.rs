@@ -9,7 +9,7 @@ use windlass_core::creation::settled_edge;
 use windlass_core::ids::SourceName;
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::{SECOND_MS, Timestamp};
-use windlass_orchestrator::{Activity, SourceReport, TickReport};
+use windlass_orchestrator::{Activity, SourceReport, TickReport, WindowError};
 
 use super::meter::Meter;
 use crate::config::Config;
@@ -212,7 +212,7 @@ fn remarks(source: &SourceReport, now: Timestamp) -> Vec<String> {
     if source.holes > 0 {
         remarks.push(format!("{} holes", source.holes));
     }
-    if let Some(error) = &source.last_error {
+    if let Some(WindowError { error, .. }) = &source.last_error {
         remarks.push(format!("last error: {}", shortened(error, ERROR_CHARS_MAX)));
     }
     remarks
@@ -337,7 +337,12 @@ mod tests {
             short_line(&meter, &source, now),
             "0 records, through 1970-01-01T00:00:00Z, waits 4s"
         );
-        source.last_error = Some("cannot\nconnect".to_owned());
+        source.last_error = Some(WindowError {
+            window: "okta/0123456789ab/live/2026-01-01T00:00:00Z"
+                .parse()
+                .unwrap(),
+            error: "cannot\nconnect".to_owned(),
+        });
         assert_eq!(
             short_line(&meter, &source, now),
             "waits 4s, last error: cannot connect, 0 records, through 1970-01-01T00:00:00Z"

@@ -7,19 +7,21 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use windlass_core::deadline::Deadline;
 use windlass_core::duration::Rounded;
 use windlass_core::ids::SourceName;
 use windlass_core::limits::STALL_LOG_MS;
 use windlass_core::shard::Shards;
 use windlass_core::source::SourceDefinition;
+use windlass_core::stalls::{Spare, Stalls};
 use windlass_core::task::Task;
 use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
 use windlass_orchestrator::{
-    Agenda, Dispatch, DispatchError, SourceReport, Spare, Stalls, SuspectPlace, Tick, TickOptions,
-    TickReport, recover,
+    Agenda, Dispatch, DispatchError, SourceReport, SuspectPlace, Tick, TickOptions, TickReport,
+    recover,
 };
 use windlass_state::{StateError, StateStore};
-use windlass_worker::{Deadline, On, Report, Seams, Stalled, Worker};
+use windlass_worker::{On, Report, Seams, Stalled, Worker};
 
 use super::adapters::LocalAdapterFactory;
 use crate::difference::{Change, Difference, SourceDifference};

@@ -20,10 +20,7 @@ impl Window {
         let mut next = self.clone();
         match (self.status(), event) {
             (Status::Ready, Event::Dispatch { until, now }) => {
-                if !self.is_due(*now) {
-                    return Err(IllegalMove::NotDue);
-                }
-                next.enter(Stage::Dispatched { until: *until }, *now);
+                next.dispatch(*until, *now)?;
             }
             (Status::Ready | Status::Dispatched, Event::Claim(claim)) => next.claim(self, claim)?,
             (Status::Running, Event::Checkpoint(checkpoint)) => {
@@ -71,20 +68,10 @@ impl Window {
                 next.finish(*history_ms, *now);
             }
             (Status::Ready, Event::Lapse { history_ms, now }) => {
-                if self.page() > 0 {
-                    return Err(IllegalMove::Begun);
-                }
-                next.history.overruns = 0;
-                next.finish(*history_ms, *now);
-                next.history.last_error =
-                    Some("the vendor's retention ended before the window was read".to_owned());
+                next.lapse(*history_ms, *now)?;
             }
             (Status::Parked, Event::Retry { now }) => {
-                next.unpark(*now);
-                next.history.attempts = 0;
-                next.history.deaths = 0;
-                next.history.setbacks = 0;
-                next.history.restarts_forgiven = self.restarts();
+                next.retry(*now);
             }
             (status, event) => {
                 return Err(IllegalMove::Edge {
@@ -94,6 +81,36 @@ impl Window {
             }
         }
         Ok(next)
+    }
+
+    /// Goes to a worker, which has until `until` to claim it.
+    fn dispatch(&mut self, until: Timestamp, now: Timestamp) -> Result<(), IllegalMove> {
+        if !self.is_due(now) {
+            return Err(IllegalMove::NotDue);
+        }
+        self.enter(Stage::Dispatched { until }, now);
+        Ok(())
+    }
+
+    /// Is done with, although nothing of it was read: the vendor has dropped it.
+    fn lapse(&mut self, history_ms: i64, now: Timestamp) -> Result<(), IllegalMove> {
+        if self.page() > 0 {
+            return Err(IllegalMove::Begun);
+        }
+        self.history.overruns = 0;
+        self.finish(history_ms, now);
+        self.history.last_error =
+            Some("the vendor's retention ended before the window was read".to_owned());
+        Ok(())
+    }
+
+    /// Is ready again after it was parked, with all its tries.
+    fn retry(&mut self, now: Timestamp) {
+        self.unpark(now);
+        self.history.attempts = 0;
+        self.history.deaths = 0;
+        self.history.setbacks = 0;
+        self.history.restarts_forgiven = self.restarts();
     }
 
     /// Changes ownership of an open window.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::checkpoint::{Cursor, PageTotals};
+use crate::checkpoint::{Cursor, PageMove, PageTotals};
 use crate::ids::Owner;
 use crate::invariant::check_move;
 use crate::limits;
@@ -32,7 +32,7 @@ fn claim(epoch: u64) -> Event {
 }
 
 fn page(from: u64) -> Checkpoint {
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from,
         cursor: Some(Cursor {
             token: format!("t{}", from + 1),
@@ -51,7 +51,7 @@ fn page(from: u64) -> Checkpoint {
         sink_position: Some(format!("r0:{from}:0")),
         page_ms: 20,
         now: at(20),
-    }
+    })
 }
 
 fn release(cause: Cause) -> Event {
@@ -222,10 +222,10 @@ fn checkpoint_applies_only_to_current_page() {
 
 #[test]
 fn checkpoint_without_cursor_must_complete() {
-    let last = Checkpoint {
+    let last = Checkpoint::from(PageMove {
         cursor: None,
-        ..page(0)
-    };
+        ..PageMove::clone(&page(0))
+    });
     let running = in_status(Status::Running);
     assert_eq!(
         running.apply(&Event::Checkpoint(last.clone())),

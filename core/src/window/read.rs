@@ -161,6 +161,17 @@ impl Window {
         self.split().is_none() && self.waits_until(now).is_none()
     }
 
+    /// Whether a planner may dispatch it now, or a worker take it up without one: ready, due and with
+    /// tries left.
+    pub fn is_dispatchable(&self, now: Timestamp) -> bool {
+        self.status() == Status::Ready && self.is_due(now) && !self.is_exhausted()
+    }
+
+    /// Whether a worker has it or is about to: running or dispatched.
+    pub fn is_in_flight(&self) -> bool {
+        matches!(self.status(), Status::Running | Status::Dispatched)
+    }
+
     /// Its `not_before`, if that is in the future and plausible.
     pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.not_before()

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::Instrument;
 use windlass_core::ids::{RateGroup, SourceName};
+use windlass_core::planner::RETRY_MS;
+use windlass_core::slots::{GroupLimits, Place, wants_worker};
 use windlass_core::source::SourceDefinition;
+use windlass_core::stalls::Spare;
 use windlass_core::time::Timestamp;
+use windlass_core::view::SourceView;
 use windlass_state::StateStore;
 
 use super::board::{Board, Due};
@@ -14,15 +18,20 @@ use crate::dispatch::Dispatch;
 use crate::known::Known;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
-use crate::slots::{GroupLimits, Place, wants_worker};
-use crate::stalls::Spare;
 use crate::tick::Tick;
-use crate::view::SourceView;
-use crate::visit::{RETRY_MS, Visit, report_failure};
+use crate::visit::{Visit, report_failure};
 
 /// Number of sources that one visit reads and plans: their windows are in memory together, and no
 /// worker starts meanwhile.
 const SOURCES_PER_VISIT_MAX: usize = 64;
+
+/// A round of visits: the tick that plans, where its tasks go, and the workers that are spare.
+#[derive(Debug)]
+pub(super) struct Round<'a, S, D> {
+    pub(super) tick: &'a Tick<'a, S, D>,
+    pub(super) outbox: &'a Outbox<'a, D>,
+    pub(super) spare: &'a Spare,
+}
 
 /// The workers of the process that a visit may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +49,8 @@ pub(super) struct Visited {
     pub(super) sources: Vec<SourceName>,
     /// Sources that have left this group.
     pub(super) gone: Vec<SourceName>,
+    /// Every source that was read, so that none is read twice.
+    seen: BTreeSet<SourceName>,
 }
 
 /// A source between two plans.
@@ -130,30 +141,24 @@ impl Group {
     pub(super) async fn visit<S: StateStore, D: Dispatch>(
         &mut self,
         board: &mut Board,
-        tick: &Tick<'_, S, D>,
-        (allowance, spare): (Allowance, &Spare),
-        outbox: &Outbox<'_, D>,
+        round: &Round<'_, S, D>,
+        allowance: Allowance,
     ) -> Visited {
         let mut visited = Visited::default();
-        let mut seen = BTreeSet::new();
         let mut left = allowance.free;
         let mut wanted = self.take_touched();
         loop {
-            let mut views = self
-                .read(board, tick, wanted, &mut seen, &mut visited)
-                .await;
+            let mut views = self.read(board, round.tick, wanted, &mut visited).await;
             // A waiting source with an earlier place precedes one that was just planned.
             let room = self.room(&views, left, allowance.share_max);
-            let waiting = unseen(self.waiting.iter().map(Place::source), &seen, room);
-            views.extend(
-                self.read(board, tick, waiting, &mut seen, &mut visited)
-                    .await,
-            );
+            let waiting = self.waiting.iter().map(Place::source);
+            let waiting = unseen(waiting, &visited.seen, room);
+            views.extend(self.read(board, round.tick, waiting, &mut visited).await);
             if views.is_empty() {
                 return visited;
             }
             let room = self.room(&views, left, allowance.share_max);
-            let unused = self.plan(board, tick, views, (room, spare), outbox).await;
+            let unused = self.plan(board, round, views, room).await;
             left -= left.min(room - unused);
             if unused == 0 || self.closed_until.is_some() {
                 return visited;
@@ -192,12 +197,11 @@ impl Group {
         board: &mut Board,
         tick: &Tick<'_, S, D>,
         names: Vec<SourceName>,
-        seen: &mut BTreeSet<SourceName>,
         visited: &mut Visited,
     ) -> Vec<SourceView> {
         let (shard, mut views) = (self.name.shard(), Vec::new());
         for name in names {
-            seen.insert(name.clone());
+            visited.seen.insert(name.clone());
             match tick.read_named(shard, &name).await {
                 Ok(Some(view)) if view.record.definition.policy.rate_group == self.name => {
                     visited.sources.push(name);
@@ -209,8 +213,13 @@ impl Group {
                     let mut report = SourceReport::of(&name, start.unwrap_or(Timestamp::MIN));
                     report_failure(&mut report, &error);
                     let in_flight = self.members.get(&name).map_or(0, |it| it.in_flight);
-                    let due = tick.now.plus_ms(RETRY_MS);
-                    self.settle(board, report, in_flight, Vec::new(), due);
+                    let failed = Member {
+                        in_flight,
+                        places: Vec::new(),
+                        due: Some(tick.now.plus_ms(RETRY_MS)),
+                        report,
+                    };
+                    self.settle(board, failed);
                     visited.sources.push(name);
                 }
             }
@@ -218,16 +227,20 @@ impl Group {
         views
     }
 
-    /// Plans `views`, which may dispatch `room` windows, none of a source that `spare` withholds
-    /// them from. Returns the number of windows left.
+    /// Plans `views`, which may hand out `room` windows, none of a source that the round withholds them
+    /// from. Returns the number of these that are left.
     async fn plan<S: StateStore, D: Dispatch>(
         &mut self,
         board: &mut Board,
-        tick: &Tick<'_, S, D>,
+        round: &Round<'_, S, D>,
         views: Vec<SourceView>,
-        (room, spare): (usize, &Spare),
-        outbox: &Outbox<'_, D>,
+        room: usize,
     ) -> usize {
+        let Round {
+            tick,
+            outbox,
+            spare,
+        } = *round;
         let mut visit = Visit {
             others_in_flight: self.others_in_flight(&views),
             views,
@@ -251,7 +264,7 @@ impl Group {
             let mut places: Vec<_> = wants
                 .map(|(lane, _)| Place::of(view, lane, tick.now))
                 .collect();
-            let mut due = tick.due(
+            let mut due = tick.planner().due(
                 view,
                 report.created > 0,
                 visit.known.time(&view.record, tick.now),
@@ -264,38 +277,32 @@ impl Group {
                 places.clear();
                 due = due.min(tick.now.plus_ms(RETRY_MS));
             }
-            self.settle(board, report, view.in_flight(), places, due);
+            let planned = Member {
+                in_flight: view.in_flight(),
+                places,
+                due: Some(due),
+                report,
+            };
+            self.settle(board, planned);
         }
         unused
     }
 
-    /// Stores the outcome of a plan.
-    fn settle(
-        &mut self,
-        board: &mut Board,
-        report: SourceReport,
-        in_flight: usize,
-        places: Vec<Place>,
-        due: Timestamp,
-    ) {
-        let Some(member) = self.members.get_mut(&report.source) else {
+    /// Keeps `planned`, a source as its last plan left it.
+    fn settle(&mut self, board: &mut Board, planned: Member) {
+        let Some(member) = self.members.get_mut(&planned.report.source) else {
             return;
         };
         for place in &member.places {
             self.waiting.remove(place);
         }
-        self.waiting.extend(places.iter().cloned());
-        self.in_flight = self.in_flight - member.in_flight + in_flight;
-        let source = Due::Source(report.source.clone());
-        board.reschedule(&source, member.due, Some(due));
+        self.waiting.extend(planned.places.iter().cloned());
+        self.in_flight = self.in_flight - member.in_flight + planned.in_flight;
+        let source = Due::Source(planned.report.source.clone());
+        board.reschedule(&source, member.due, planned.due);
         board.standing.remove(&member.report);
-        board.standing.add(&report);
-        board.losses.log(&report);
-        *member = Member {
-            in_flight,
-            places,
-            due: Some(due),
-            report,
-        };
+        board.standing.add(&planned.report);
+        board.losses.log(&planned.report);
+        *member = planned;
     }
 }

@@ -1,5 +1,6 @@
 //! Hand-driven workers of a history.
 
+use windlass_core::checkpoint::PageMove;
 use windlass_core::frontier::{frontier, halved};
 use windlass_core::source::{Order, Policy};
 use windlass_core::time::{MINUTE_MS, Timestamp};
@@ -57,10 +58,10 @@ fn further(window: &Window, policy: &Policy, parts: i64) -> (Timestamp, Timestam
 async fn reject(store: &MemoryStore, policy: &Policy, window: &Window, now: Timestamp) {
     let (oldest, newest) = further(window, policy, 3);
     let lease = claim(store, window, now).await;
-    let mut delivered = page(&lease, now, false);
+    let mut delivered = PageMove::clone(&page(&lease, now, false));
     delivered.totals.records = 100;
     (delivered.totals.oldest, delivered.totals.newest) = (Some(oldest), Some(newest));
-    let lease = store.checkpoint(&lease, &delivered).await.unwrap();
+    let lease = store.checkpoint(&lease, &delivered.into()).await.unwrap();
     let at_frontier = frontier(lease.window(), policy).map(Cause::Reenter);
     let half = || halved(lease.window(), policy.unit_ms).map(Cause::Halve);
     let release = Release {

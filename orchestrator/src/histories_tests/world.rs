@@ -5,6 +5,7 @@ use windlass_core::invariant::{check_timeline, check_window};
 use windlass_core::source::{Order, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use windlass_core::transition::Event;
+use windlass_core::view::{LaneView, SourceView};
 use windlass_core::window::{Status, Window};
 use windlass_state::failing::{FailingStore, Fault};
 use windlass_state::{MemoryStore, StateStore};
@@ -14,7 +15,7 @@ use super::stalls::StalledTick;
 use super::work::work;
 use crate::report::Activity;
 use crate::testing::*;
-use crate::view::{LaneView, SourceView, read_source};
+use crate::view::read_source;
 
 /// First start of the timeline, in minutes.
 const START: i64 = 600;
@@ -159,7 +160,7 @@ impl World {
         let view = self.view().await;
         let through = view.complete_through();
         for lane in &view.lanes {
-            check_timeline(&lane.progress, &lane.open).unwrap();
+            check_timeline(&lane.progress, lane.open()).unwrap();
         }
         for window in self.all().await {
             check_window(&window, &self.source.policy).unwrap();

@@ -1,6 +1,6 @@
 //! Fences: a caller that has lost a window, or read it too early, moves nothing.
 
-use windlass_core::checkpoint::Checkpoint;
+use windlass_core::checkpoint::{Checkpoint, PageMove};
 use windlass_core::invariant::check_move;
 use windlass_core::lease::Lease;
 use windlass_core::time::DAY_MS;
@@ -43,10 +43,10 @@ pub async fn page_is_checkpointed_once<S: StateStore>(store: S) {
     );
     assert_eq!(&current(&store, &shown).await, moved.window());
 
-    let ahead = Checkpoint {
+    let ahead = Checkpoint::from(PageMove {
         from: 2,
-        ..page(&moved)
-    };
+        ..PageMove::clone(&page(&moved))
+    });
     assert_eq!(
         refused(store.checkpoint(&moved, &ahead).await),
         (
@@ -220,10 +220,10 @@ pub async fn checkpoint_clears_unsent_token<S: StateStore>(store: S) {
 
 pub async fn completed_window_is_done_with_expiry<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
-    let last = Checkpoint {
+    let last = Checkpoint::from(PageMove {
         cursor: None,
-        ..page(&lease)
-    };
+        ..PageMove::clone(&page(&lease))
+    });
     let done = store
         .complete(&lease, &last, 30 * DAY_MS)
         .await

@@ -1,6 +1,6 @@
 //! Values for the sentences of the contract.
 
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
 use windlass_core::ids::{Owner, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
@@ -83,7 +83,7 @@ pub(super) async fn running(store: &impl StateStore, timeline: &Timeline, minute
 /// The next page of `lease`, at minute 2.
 pub(super) fn page(lease: &Lease) -> Checkpoint {
     let from = lease.window().page();
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from,
         cursor: Some(Cursor {
             token: format!("after-{from}"),
@@ -99,7 +99,7 @@ pub(super) fn page(lease: &Lease) -> Checkpoint {
         sink_position: Some(format!("{{\"offset\":{}}}", (from + 1) * 1_000)),
         page_ms: 250,
         now: at(2),
-    }
+    })
 }
 
 /// A release at minute 3 that never counts.

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
 use windlass_core::ids::Owner;
 use windlass_core::progress::Progress;
 use windlass_core::source::SourceRecord;
@@ -159,7 +159,7 @@ fn quiet_window() -> [Window; 5] {
         now: at(HOUR_MS + 1_234),
     };
     let running = dispatched.apply(&Event::Claim(claim)).unwrap();
-    let mut last = Checkpoint {
+    let mut last = PageMove {
         from: 0,
         cursor: Some(Cursor {
             token: "A:1790000000123456:-1234567890123456789:207535951991:C0abcdef1:".repeat(3),
@@ -179,8 +179,10 @@ fn quiet_window() -> [Window; 5] {
         page_ms: 1_234,
         now: at(HOUR_MS + 2_345),
     };
-    let paged = running.apply(&Event::Checkpoint(last.clone())).unwrap();
+    let paged = running.apply(&Event::Checkpoint(last.clone().into()));
+    let paged = paged.unwrap();
     last.from = paged.page();
+    let last = Checkpoint::from(last);
     let history_ms = 30 * DAY_MS;
     let done = paged.apply(&Event::Complete { last, history_ms }).unwrap();
     [ready, dispatched, running, paged, done]

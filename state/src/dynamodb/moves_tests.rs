@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
 use windlass_core::ids::Owner;
 use windlass_core::source::{BlockCause, Blocked};
 use windlass_core::time::Timestamp;
@@ -33,7 +33,7 @@ fn running() -> Lease {
 }
 
 fn page() -> Checkpoint {
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from: 0,
         cursor: Some(Cursor {
             token: "next".to_owned(),
@@ -49,7 +49,7 @@ fn page() -> Checkpoint {
         sink_position: None,
         page_ms: 250,
         now: NOW.plus_ms(1),
-    }
+    })
 }
 
 /// `window` in the wire format.
@@ -146,7 +146,10 @@ async fn unsent_token_adds_attribute_until_checkpoint() {
     let claimed = left.apply(&again).unwrap();
     let lease = Lease::held(claimed, &claim().owner).unwrap();
     let (store, script, _) = self::store([ScriptedResponse::Ok(json!({}))]);
-    let next = Checkpoint { from: 1, ..page() };
+    let next = Checkpoint::from(PageMove {
+        from: 1,
+        ..PageMove::clone(&page())
+    });
     store.checkpoint(&lease, &next).await.unwrap();
     let (_, removed) = changed(&script.asked()[0].1);
     assert_eq!(removed, names(&["unsent_after"]));
@@ -159,7 +162,10 @@ async fn completing_removes_owner_and_cursor_sets_ttl() {
         ScriptedResponse::Ok(json!({})),
     ]);
     let lease = store.checkpoint(&running(), &page()).await.unwrap();
-    let last = Checkpoint { from: 1, ..page() };
+    let last = Checkpoint::from(PageMove {
+        from: 1,
+        ..PageMove::clone(&page())
+    });
     let done = store.complete(&lease, &last, 86_400_000).await.unwrap();
     assert_eq!(done.status(), Status::Done);
     let (set, removed) = changed(&script.asked()[1].1);
@@ -205,10 +211,10 @@ async fn illegal_move_is_not_sent() {
         ScriptedResponse::Ok(current.clone()),
         ScriptedResponse::Ok(json!({})),
     ]);
-    let no_cursor = Checkpoint {
+    let no_cursor = Checkpoint::from(PageMove {
         cursor: None,
-        ..page()
-    };
+        ..PageMove::clone(&page())
+    });
     let refused = store.checkpoint(&lease, &no_cursor).await;
     let expected = MoveError::Refused {
         current: Box::new(lease.window().clone()),

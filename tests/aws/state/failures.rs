@@ -1,6 +1,6 @@
 //! Failed operations, and their effects.
 
-use windlass_core::checkpoint::Cursor;
+use windlass_core::checkpoint::{Cursor, PageMove};
 use windlass_core::lease::Lease;
 use windlass_core::window::Status;
 use windlass_state::{Created, DynamoStore, MoveError, StateError, StateStore};
@@ -165,12 +165,12 @@ async fn expired_credentials_ask_for_renewal() {
 async fn oversized_window_is_rejected_unchanged() {
     let (store, _table) = fresh().await;
     let lease = running(&store, 0).await;
-    let mut huge = page(&lease);
+    let mut huge = PageMove::clone(&page(&lease));
     huge.cursor = Some(Cursor {
         token: "t".repeat(450_000),
         request: "5eed".to_owned(),
     });
-    let Err(MoveError::Store(error)) = store.checkpoint(&lease, &huge).await else {
+    let Err(MoveError::Store(error)) = store.checkpoint(&lease, &huge.into()).await else {
         panic!("it is too large")
     };
     let text = refused(Err::<(), _>(error));

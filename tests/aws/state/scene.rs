@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_dynamodb::config::{Builder, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
 use windlass_core::Lane;
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
 use windlass_core::clock::{ManualClock, SeededEntropy};
 use windlass_core::ids::{Owner, Timeline, WindowId};
 use windlass_core::lease::Lease;
@@ -110,7 +110,7 @@ pub(crate) async fn running(store: &impl StateStore, minute: i64) -> Lease {
 /// The next page of `lease`, with a token of realistic length.
 pub(crate) fn page(lease: &Lease) -> Checkpoint {
     let from = lease.window().page();
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from,
         cursor: Some(Cursor {
             token: format!("{from}:{}", "t".repeat(180)),
@@ -129,7 +129,7 @@ pub(crate) fn page(lease: &Lease) -> Checkpoint {
         sink_position: None,
         page_ms: 250,
         now: at(2),
-    }
+    })
 }
 
 /// A source with windows of ten minutes; eight may be open and three in flight.

@@ -44,7 +44,9 @@ pub(super) fn check(
         for arrival in arrivals {
             let family = family(&books, arrival);
             let others = !before.is_empty() && !before.contains_key(&family);
-            if others && !is_excused(&books, truth, record, unit_ms, &family, &before) {
+            let at_bounds = truth.vendor.spec().repeats_at_bounds()
+                && is_at_bound(record, unit_ms, &family, &before);
+            if others && !at_bounds && !is_excused(&books, &family, &before) {
                 problems.push(format!(
                     "{} of {} came with {} and again with {}",
                     record.id, record.time, arrivals[0].window, arrival.window
@@ -106,22 +108,20 @@ fn family(books: &Books, arrival: &Arrival) -> Family {
     )
 }
 
-/// Returns true if a record may have come with windows that are not parts of one another.
-fn is_excused(
-    books: &Books,
-    truth: &SourceTruth,
+/// Whether a record lies at a bound of one of the windows that it came with.
+fn is_at_bound(
     record: &Truth,
     unit_ms: i64,
     family: &Family,
     before: &BTreeMap<Family, u64>,
 ) -> bool {
+    let mut bounds = before.keys().chain([family]).map(|(_, from)| *from);
+    bounds.any(|from| record.time.ms_since(from).abs() <= unit_ms)
+}
+
+/// Returns true if a record may have come with windows that are not parts of one another.
+fn is_excused(books: &Books, family: &Family, before: &BTreeMap<Family, u64>) -> bool {
     let sweeps = |family: &Family| matches!(family.0.lane, Lane::Sweep(_));
-    let at_bounds = truth.vendor.spec().repeats_at_bounds() && {
-        let bounds = before.keys().chain([family]).map(|(_, from)| *from);
-        bounds
-            .into_iter()
-            .any(|from| record.time.ms_since(from).abs() <= unit_ms)
-    };
     // The deliveries of an interrupted read may be stored under a page that a restart replaced.
     let troubled = (sweeps(family) || before.keys().any(sweeps))
         && before.keys().chain([family]).any(|family| {
@@ -139,7 +139,7 @@ fn is_excused(
             .keys()
             .chain([family])
             .any(|it| was_parked(books, it));
-    at_bounds || troubled || vanished || given_up
+    troubled || vanished || given_up
 }
 
 fn is_at_split(books: &Books, family: &Family, record: &Truth, unit_ms: i64) -> bool {

@@ -1,6 +1,7 @@
 //! The vendor of a scenario: a log of known records in Okta's shape, without faults. The scenario
 //! chooses its records, limits and rejections, and the vendor records every request.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use windlass_connectors::exchange::{ApiRequest, ApiResponse, Headers};
@@ -143,7 +144,7 @@ impl Log {
             _ if refused => (429, String::from("{\"errorCode\":\"E0000047\"}")),
             (Some(since), Some(until)) if feed < self.feeds.len() => {
                 let after = query("after");
-                let (body, next) = self.page(feed, since, until, after.as_deref(), now);
+                let (body, next) = self.page(feed, since..until, after.as_deref(), now);
                 if let Some(next) = next {
                     let mut link = request.url.clone();
                     let kept = request.url.query_pairs().filter(|(key, _)| key != "after");
@@ -196,8 +197,7 @@ impl Log {
     fn page(
         &self,
         feed: usize,
-        since: Timestamp,
-        until: Timestamp,
+        span: Range<Timestamp>,
         after: Option<&str>,
         now: Timestamp,
     ) -> (String, Option<String>) {
@@ -206,8 +206,8 @@ impl Log {
             .spec
             .kept_ms
             .map_or(Timestamp::MIN, |ms| now.minus_ms(ms));
-        let first = entries.partition_point(|it| it.time < since.max(kept));
-        let end = entries.partition_point(|it| it.time < until).max(first);
+        let first = entries.partition_point(|it| it.time < span.start.max(kept));
+        let end = entries.partition_point(|it| it.time < span.end).max(first);
         let place = after.and_then(|text| text.parse::<usize>().ok());
         let is_listed = |at: &usize| entries[*at].published_at <= now;
         let wanted = self.spec.page_size + 1;

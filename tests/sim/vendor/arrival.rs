@@ -37,7 +37,7 @@ impl Vendor {
             Some(limited) => limited,
             None => match fault.and_then(|fault| self.instead(state, fault)) {
                 Some(instead) => instead,
-                None => self.respond(state, request, &query, fault, now),
+                None => self.respond(state, request, fault, now),
             },
         };
         self.sign(state, &mut response, now);
@@ -173,7 +173,7 @@ impl Vendor {
     }
 }
 
-fn pairs(request: &ApiRequest) -> Vec<(String, String)> {
+pub(super) fn pairs(request: &ApiRequest) -> Vec<(String, String)> {
     let pairs = request.url.query_pairs();
     pairs
         .map(|(name, value)| (name.into_owned(), value.into_owned()))

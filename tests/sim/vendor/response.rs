@@ -5,6 +5,7 @@ use windlass_core::Timestamp;
 use windlass_core::breaks::{Break, broken};
 use windlass_core::time::MINUTE_MS;
 
+use super::arrival::pairs;
 use super::fault::Fault;
 use super::listing::{Ask, Listing};
 use super::shape::Problem;
@@ -30,15 +31,15 @@ enum Redeemed {
 }
 
 impl Vendor {
-    /// The response to `request`, whose parameters are `query`.
+    /// The answer to `request`.
     pub(super) fn respond(
         &self,
         state: &mut State,
         request: &ApiRequest,
-        query: &[(String, String)],
         fault: Option<Fault>,
         now: Timestamp,
     ) -> ApiResponse {
+        let query = &pairs(request);
         let names = self.spec.names();
         let key = hash(query, names.token);
         let (header, prefix) = self.spec.credential();

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
+use windlass_core::deadline::Deadline;
 use windlass_core::frontier::parts_of;
 use windlass_core::moves::Decision;
 use windlass_core::split::WindowSplit;
@@ -15,7 +16,7 @@ use windlass_state::{MemoryStore, StateStore};
 
 use super::fake_vendor::{all, names, page_of, response, well};
 use super::harness::{Bench, after};
-use crate::{Deadline, Outcome};
+use crate::Outcome;
 
 /// Time for one page.
 fn one_page() -> Deadline {
@@ -215,7 +216,7 @@ async fn page(
         ends,
         rejects: Vec::new(),
     };
-    Checkpoint {
+    Checkpoint::from(PageMove {
         from: window.page(),
         cursor: token.map(|token| Cursor {
             token: token.to_owned(),
@@ -227,7 +228,7 @@ async fn page(
         sink_position: position(writer.write(&batch).await.unwrap()),
         page_ms: 0,
         now: after(0),
-    }
+    })
 }
 
 /// Completes the window `id` in one run of one page.

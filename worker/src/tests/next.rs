@@ -1,6 +1,7 @@
 //! The next ready window of the same source.
 
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
+use windlass_core::deadline::Deadline;
 use windlass_core::lease::Lease;
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
@@ -11,7 +12,7 @@ use windlass_state::{MemoryStore, StateStore as _};
 
 use super::fake_vendor::{Asked, Response, response, well};
 use super::harness::{Bench, definition};
-use crate::{Deadline, Outcome};
+use crate::Outcome;
 
 /// A bench with three created windows.
 pub(super) async fn three(
@@ -71,7 +72,7 @@ async fn worker_at_deadline_takes_no_further_window() {
 async fn window_with_slow_page_is_still_taken() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let lease = claim(&bench, &ids[1]).await;
-    let held_up = Checkpoint {
+    let held_up = Checkpoint::from(PageMove {
         from: 0,
         cursor: Some(Cursor {
             token: "next".to_owned(),
@@ -83,7 +84,7 @@ async fn window_with_slow_page_is_still_taken() {
         sink_position: None,
         page_ms: 80_000,
         now: bench.clock.now(),
-    };
+    });
     let lease = bench.store.checkpoint(&lease, &held_up).await.unwrap();
     let release = Release {
         cause: Cause::Restart,

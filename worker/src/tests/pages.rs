@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
+use windlass_core::deadline::Deadline;
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::{Clock as _, Owner, Status};
 use windlass_sink::SinkError;
@@ -12,7 +13,7 @@ use windlass_state::failing::{Fault, Operation};
 
 use super::fake_vendor::{all, names, page_of, response, well};
 use super::harness::{Bench, only};
-use crate::{Deadline, Outcome};
+use crate::Outcome;
 
 fn unavailable() -> SinkError {
     SinkError::Unavailable {
@@ -241,7 +242,7 @@ async fn checkpoint_another_request(bench: &Bench) {
         lease_until: now.plus_ms(1),
         now,
     };
-    let checkpoint = Checkpoint {
+    let checkpoint = Checkpoint::from(PageMove {
         from: 0,
         cursor: Some(Cursor {
             token: "p1".to_owned(),
@@ -253,7 +254,7 @@ async fn checkpoint_another_request(bench: &Bench) {
         sink_position: None,
         page_ms: 0,
         now,
-    };
+    });
     let release = Release {
         cause: Cause::Yielded,
         not_before: None,

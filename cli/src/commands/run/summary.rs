@@ -16,15 +16,28 @@ use crate::local::{Delivered, Ending, Meter};
 use crate::output::{Output, grouped, second, time};
 use crate::state::Store;
 
+/// A run that has ended.
+pub(super) struct Ended<'a> {
+    pub(super) config: &'a Config,
+    /// The records that it delivered.
+    pub(super) meter: &'a Meter,
+    pub(super) ending: &'a Ending,
+    /// Whether it was to end once it has caught up.
+    pub(super) until_caught_up: bool,
+}
+
 /// Prints the standing of every source at the end of a run.
 pub(super) async fn summarize(
     store: &Store,
-    config: &Config,
-    meter: &Meter,
-    ending: &Ending,
-    until_caught_up: bool,
+    ended: Ended<'_>,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
+    let Ended {
+        config,
+        meter,
+        ending,
+        until_caught_up,
+    } = ended;
     let mut text = String::new();
     let mut sources = Vec::new();
     let records = records(store).await?;
@@ -45,7 +58,7 @@ pub(super) async fn summarize(
             "blocked": blocked.map(|blocked| &blocked.reason),
             "held_since": record.and_then(|record| record.held_since),
             "unnamed_since": unnamed_since,
-            "last_error": source.last_error,
+            "last_error": source.last_error.as_ref().map(|last| &last.error),
             "error": source.error,
         }));
     }
@@ -117,7 +130,7 @@ fn summary(
     match (blocked, &source.error, &source.last_error) {
         (Some(blocked), _, _) => text.push_str(&format!("\n  BLOCKED: {}", blocked.reason)),
         (None, Some(problem), _) => text.push_str(&format!("\n  FAILED: {problem}")),
-        (None, None, Some(error)) => text.push_str(&format!(", last error: {error}")),
+        (None, None, Some(last)) => text.push_str(&format!(", last error: {}", last.error)),
         (None, None, None) => {}
     }
     text.push('\n');

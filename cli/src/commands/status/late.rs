@@ -5,7 +5,7 @@ use windlass_core::duration::Exact;
 use windlass_core::ids::Lane;
 use windlass_core::lateness::{Found, found, proposed_settle_ms};
 use windlass_core::summary::Summary;
-use windlass_orchestrator::SourceView;
+use windlass_core::view::SourceView;
 
 use crate::output::second;
 
@@ -107,11 +107,10 @@ fn percent(found: &Found) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use windlass_core::Progress;
     use windlass_core::time::{DAY_MS, MINUTE_MS};
     use windlass_core::transition::Event;
+    use windlass_core::view::LaneView;
     use windlass_core::window::Window;
-    use windlass_orchestrator::LaneView;
     use windlass_state::StateStore;
 
     use super::*;
@@ -181,15 +180,15 @@ mod tests {
     #[tokio::test]
     async fn parked_sweep_windows_are_shown_with_retry() {
         let mut view = swept([(0, 0); 2]).await;
-        let LaneView { progress, open, .. } = &mut view.lanes[1];
-        let Progress { timeline, .. } = progress;
+        let progress = view.lanes[1].progress.clone();
         let window: Window = window(&view.record.definition);
-        let window = window.with(|form| form.lane = timeline.lane.clone());
+        let window = window.with(|form| form.lane = progress.timeline.lane.clone());
         let park = Event::Park {
             reason: "page 3 cannot be read".to_owned(),
             now: at(1),
         };
-        open.push(window.apply(&park).unwrap());
+        let parked = window.apply(&park).unwrap();
+        view.lanes[1] = LaneView::read(progress, vec![parked], Vec::new());
         let late = Late::of(&view);
         assert_eq!(late.holes(), Some(1));
         assert_eq!(

@@ -7,7 +7,8 @@ use windlass_core::ids::{RateGroup, SourceName};
 use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
-use windlass_orchestrator::{Known, Listed, Overview, SourceView, overview, requests_of};
+use windlass_core::view::SourceView;
+use windlass_orchestrator::{Known, Listed, Overview, overview, requests_of};
 
 use super::{definitions, not_started};
 use crate::state::StateAddress;

@@ -178,8 +178,8 @@ async fn failing_source_shows_first_failure() {
     assert_eq!(
         exact,
         [
-            "okta has been failing since 2026-01-01T03:21:00Z; the oldest open window is to be tried \
-             again: sample_vendor returned HTTP 500"
+            "okta has been failing since 2026-01-01T03:21:00Z; the oldest open window \
+             (2026-01-01T00:00:00Z) is to be tried again: sample_vendor returned HTTP 500"
         ]
     );
     assert_eq!(

@@ -12,9 +12,10 @@ use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
 use windlass_core::summary::Summary;
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::trust::{Difference, PlanTime};
+use windlass_core::view::SourceView;
 use windlass_core::wait::Cooldown;
 use windlass_core::window::{Status, Window};
-use windlass_orchestrator::{SourceView, oldest_in_trouble};
+use windlass_orchestrator::oldest_in_trouble;
 
 use super::NOT_STORED;
 use super::late::Late;
@@ -101,6 +102,8 @@ pub(super) struct Surroundings<'a> {
 
 /// The failure that delays the oldest open window.
 struct Failure {
+    /// The lane and the start of the window.
+    window: (Lane, Timestamp),
     /// The time of its retry; `None` if it is running, or may run at once.
     waits_until: Option<Timestamp>,
     error: String,
@@ -109,10 +112,44 @@ struct Failure {
 impl Failure {
     fn of(view: &SourceView, now: Timestamp) -> Option<Self> {
         let window = oldest_in_trouble(view, now)?;
+        let id = window.id();
         Some(Self {
+            window: (id.timeline.lane.clone(), id.from),
             waits_until: window.waits_until(now),
             error: window.last_error().map(str::to_owned)?,
         })
+    }
+}
+
+/// Settled time without windows.
+struct Uncut {
+    /// Its length by the vendor clock, in milliseconds.
+    ms: i64,
+    /// The longest that the orchestrator leaves, in milliseconds.
+    max_ms: i64,
+    /// True if it is longer by both clocks.
+    is_behind: bool,
+    /// True if it is longer by the vendor clock alone: windows are created by the earlier clock.
+    waits_for_clock: bool,
+}
+
+impl Uncut {
+    fn of(view: &SourceView, clocks: &PlanTime) -> Self {
+        let max_ms = view.record.definition.policy.every_ms + TICKS_MISSED_MS;
+        let is_behind = uncut_ms(view, clocks.edge()) > max_ms;
+        // Records carry the vendor's time.
+        let ms = uncut_ms(view, clocks.lag_at());
+        Self {
+            ms,
+            max_ms,
+            is_behind,
+            waits_for_clock: !is_behind && ms > max_ms,
+        }
+    }
+
+    /// True if the source is not stored, or some time is due and no window has been created.
+    fn is_not_started(&self, view: &SourceView) -> bool {
+        view.record.version == NOT_STORED || (is_untouched(view) && self.ms > 0)
     }
 }
 
@@ -143,28 +180,21 @@ impl Standing {
         let gaps = view.summary_of(|lane| !matches!(lane, Lane::Sweep(_)));
         // Records carry the vendor's time.
         let vendor_now = clocks.lag_at();
-        let uncut_ms_max = definition.policy.every_ms + TICKS_MISSED_MS;
-        // Windows are created by the earlier clock: time that is due only by the vendor's waits for
-        // it.
-        let is_behind = uncut_ms(view, clocks.edge()) > uncut_ms_max;
-        let uncut_ms = uncut_ms(view, vendor_now);
-        let waits_for_clock = !is_behind && uncut_ms > uncut_ms_max;
+        let uncut = Uncut::of(view, clocks);
         let state = match () {
             () if !view.record.is_active() => inactive(&view.record),
             () if finished => "finished",
-            () if view.record.version == NOT_STORED || (is_untouched(view) && uncut_ms > 0) => {
-                "not started"
-            }
+            () if uncut.is_not_started(view) => "not started",
             () if running > Some(0) && !surroundings.has_workers => "interrupted",
             () if running > Some(0) => "running",
             () if cooldown.is_some() => "waiting",
             () if windows.is_none_or(|windows| windows.open > 0) => "open",
-            () if is_behind => "behind",
-            () if waits_for_clock => "waiting",
+            () if uncut.is_behind => "behind",
+            () if uncut.waits_for_clock => "waiting",
             () if gaps.is_some_and(|gaps| gaps.parked > 0) => "holes",
             () => "caught up",
         };
-        let behind_since = (state == "behind").then(|| due_since(view).plus_ms(uncut_ms_max));
+        let behind_since = (state == "behind").then(|| due_since(view).plus_ms(uncut.max_ms));
         Self {
             source: definition.name.to_string(),
             state,

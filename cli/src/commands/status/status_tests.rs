@@ -70,8 +70,8 @@ async fn state_follows_source_life_and_shows_failure() {
     assert_eq!(
         standing.remarks(),
         [
-            "okta has been failing since 2026-01-01T00:16:40Z; the oldest open window waits until \
-             2026-01-01T00:17:00Z: nobody answers"
+            "okta has been failing since 2026-01-01T00:16:40Z; the oldest open window \
+             (2026-01-01T00:00:00Z) waits until 2026-01-01T00:17:00Z: nobody answers"
         ]
     );
 }

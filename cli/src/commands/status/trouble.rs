@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::summary::Summary;
 use windlass_core::time::Timestamp;
-use windlass_orchestrator::SourceView;
+use windlass_core::view::SourceView;
 
 /// Troubles, most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use windlass_core::time::Timestamp;
+use windlass_core::view::SourceView;
 use windlass_core::window::{Status, Window};
-use windlass_orchestrator::SourceView;
 
 use crate::output::{duration, second};
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::checkpoint::{Checkpoint, Cursor, PageTotals};
+use crate::checkpoint::{Checkpoint, Cursor, PageMove, PageTotals};
 use crate::ids::Owner;
 use crate::scavenge::{recover, scavenge};
 use crate::source::tests::policy;
@@ -24,7 +24,7 @@ fn claimed(window: &Window, now: Timestamp) -> Window {
 }
 
 fn with_page(running: &Window, now: Timestamp) -> Window {
-    let checkpoint = Checkpoint {
+    let checkpoint = Checkpoint::from(PageMove {
         from: running.page(),
         cursor: Some(Cursor {
             token: "next".to_owned(),
@@ -36,7 +36,7 @@ fn with_page(running: &Window, now: Timestamp) -> Window {
         sink_position: None,
         page_ms: 1,
         now,
-    };
+    });
     running.apply(&Event::Checkpoint(checkpoint)).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! Overruns, splits at the frontier, and windows that end unread.
 
 use super::*;
+use crate::checkpoint::PageMove;
 
 fn at_frontier(at_ms: i64, delivered: Delivered) -> SplitPoint {
     SplitPoint {
@@ -160,10 +161,10 @@ fn window_with_page_does_not_lapse() {
 
 #[test]
 fn unremembered_page_hides_window_until_restart() {
-    let unknown = Checkpoint {
+    let unknown = Checkpoint::from(PageMove {
         remembered: false,
-        ..page(0)
-    };
+        ..PageMove::clone(&page(0))
+    });
     let claimed = window().apply(&claim(1)).unwrap();
     let advanced = claimed.apply(&Event::Checkpoint(unknown)).unwrap();
     assert!(!advanced.remembered());
@@ -182,10 +183,10 @@ fn slow_page_time_decays() {
     let mut window = window().apply(&claim(1)).unwrap();
     let mut slowest_ms = Vec::new();
     for (number, page_ms) in [32_000, 20, 20, 20].into_iter().enumerate() {
-        let checkpoint = Checkpoint {
+        let checkpoint = Checkpoint::from(PageMove {
             page_ms,
-            ..page(u64::try_from(number).unwrap())
-        };
+            ..PageMove::clone(&page(u64::try_from(number).unwrap()))
+        });
         window = window.apply(&Event::Checkpoint(checkpoint)).unwrap();
         slowest_ms.push(window.slowest_page_ms());
     }

@@ -1,10 +1,27 @@
 //! Remarks on a source that do not fit into its table row.
 
+use windlass_core::ids::Lane;
 use windlass_core::manifest_change::ManifestChange;
 
 use super::super::trouble::{Kind, Trouble};
 use super::{Failure, Standing};
 use crate::output::{duration, second, time};
+
+impl Failure {
+    /// The window, its wait and its error in words.
+    fn describe(&self) -> String {
+        let (lane, from) = &self.window;
+        let window = match lane {
+            Lane::Live => second(*from),
+            lane => format!("{lane} {}", second(*from)),
+        };
+        let does = match self.waits_until {
+            Some(until) => format!("waits until {}", second(until)),
+            None => "is to be tried again".to_owned(),
+        };
+        format!("the oldest open window ({window}) {does}: {}", self.error)
+    }
+}
 
 impl Standing {
     /// The time at which records are lost; `None` unless it is near.
@@ -48,15 +65,7 @@ impl Standing {
         let failing =
             failing_since.map(|since| format!("{name} has been failing since {}", second(since)));
         let mut lines = Vec::new();
-        let failure = self
-            .failure_of_its_own()
-            .map(|Failure { waits_until, error }| {
-                let does = match waits_until {
-                    Some(until) => format!("waits until {}", second(*until)),
-                    None => "is to be tried again".to_owned(),
-                };
-                format!("the oldest open window {does}: {error}")
-            });
+        let failure = self.failure_of_its_own().map(Failure::describe);
         if let Some(cooldown) = &self.cooldown {
             let until = second(cooldown.not_before);
             lines.push(match (&failing, &failure) {
@@ -78,8 +87,8 @@ impl Standing {
         lines
     }
 
-    /// All remarks, one per line.
-    pub(in super::super) fn remarks(&self) -> Vec<String> {
+    /// Why it is blocked or paused, one per line.
+    fn pauses(&self) -> Vec<String> {
         let name = &self.source;
         let mut lines = Vec::new();
         if let Some(blocked) = &self.blocked {
@@ -109,6 +118,13 @@ impl Standing {
                 second(since)
             ));
         }
+        lines
+    }
+
+    /// All remarks, one per line.
+    pub(in super::super) fn remarks(&self) -> Vec<String> {
+        let name = &self.source;
+        let mut lines = self.pauses();
         if let Some(Trouble {
             kind: Kind::Behind,
             since,

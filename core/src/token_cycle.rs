@@ -1,23 +1,23 @@
-//! Detection of page token cycles.
+//! Detection of page tokens that lead back to a page that was read.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use windlass_core::limits;
+use crate::limits;
 
-/// Detects token cycles: a short one at once, by the last few tokens of this run; one of any length
-/// by a landmark that moves after 1, 2, 4, 8, ... tokens. Once the landmark lies on the cycle and
-/// stays for more than one round, the cycle returns to it.
+/// A detector of token cycles within one run. A short cycle is found at once, by the last few tokens; one
+/// of any length by a landmark that moves on after 1, 2, 4, 8, ... tokens. Once the landmark lies on the
+/// cycle and stays for longer than one round, the tokens come by it again.
 #[derive(Debug, Default)]
-pub(crate) struct CycleDetector {
+pub struct CycleDetector {
     recent: VecDeque<u64>,
     landmark: Option<u64>,
     seen: u64,
 }
 
 impl CycleDetector {
-    /// A detector that has seen the run's first token.
-    pub(crate) fn starting_at(token: Option<&str>) -> Self {
+    /// A detector that has seen the token the run starts with.
+    pub fn starting_at(token: Option<&str>) -> Self {
         let mut cycle = Self::default();
         if let Some(token) = token {
             cycle.remember(hash(token));
@@ -25,9 +25,8 @@ impl CycleDetector {
         cycle
     }
 
-    /// The problem with continuing at `token`: a cycle, or a token too long to store. `None` if
-    /// there is none.
-    pub(crate) fn closes(&mut self, token: Option<&str>) -> Option<&'static str> {
+    /// The problem with `token`, the next one; `None` if it leads on, or if there is no next page.
+    pub fn closes(&mut self, token: Option<&str>) -> Option<&'static str> {
         let token = token?;
         if token.len() > limits::CURSOR_BYTES_MAX {
             return Some("the vendor's page token is too long to store");

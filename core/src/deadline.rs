@@ -1,8 +1,8 @@
 //! The deadline of a run, and the margin that it leaves for releasing the window.
 
-use windlass_core::clock::Clock;
-use windlass_core::limits;
-use windlass_core::time::Timestamp;
+use crate::limits;
+use crate::time::Timestamp;
+use crate::window::Window;
 
 /// The deadline of a run, with the margin before it and the slack of leases after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,29 +61,29 @@ impl Deadline {
 
     /// Milliseconds after which a page in flight is abandoned, leaving at most
     /// [`limits::RELEASE_MS`] for the release. `None` without a deadline or after it.
-    pub(crate) fn give_up_ms(self, now: Timestamp) -> Option<i64> {
+    pub fn give_up_ms(self, now: Timestamp) -> Option<i64> {
         let left_ms = self.at?.ms_since(now);
         (left_ms > 0).then(|| left_ms - limits::RELEASE_MS.min(left_ms / 4))
     }
 
-    /// Completes when a page in flight, from the vendor or to the sink, must be abandoned. The run
-    /// then releases its window before it is killed: a kill would count against the window.
-    pub(crate) async fn out_of_time(self, clock: &dyn Clock) {
-        match self.give_up_ms(clock.now()) {
-            Some(ms) => clock.alarm(ms).await,
-            None => std::future::pending().await,
-        }
-    }
-
     /// Returns true if the process is killed at a deadline. Otherwise the process has all the
     /// workers (see [`Self::UNLIMITED`]).
-    pub(crate) const fn is_set(self) -> bool {
+    pub const fn is_set(self) -> bool {
         self.at.is_some()
     }
 
     /// Returns true if another page fits.
     pub fn has_time(self, now: Timestamp, slowest_page_ms: i64) -> bool {
         self.left_ms(now, slowest_page_ms) > slowest_page_ms
+    }
+
+    /// Returns true if a run that began at `began` has time for `window` at `now`. A window whose pages
+    /// are too slow for any run like this still gets its first page, as that of a task does: otherwise
+    /// every run would skip it, and in a source with one slot no other window would run.
+    pub fn has_time_for(self, window: &Window, began: Timestamp, now: Timestamp) -> bool {
+        let slowest_page_ms = window.slowest_page_ms();
+        let fits_a_run = self.has_time(began, slowest_page_ms);
+        self.has_time(now, if fits_a_run { slowest_page_ms } else { 0 })
     }
 }
 
@@ -127,5 +127,23 @@ mod tests {
         );
         assert_eq!(Deadline::NONE.lease_until(), Timestamp::MAX);
         assert!(Deadline::NONE.has_time(Timestamp::MAX, i64::MAX - 1));
+    }
+
+    #[test]
+    fn window_too_slow_for_any_run_gets_its_first_page() {
+        let at = Timestamp::from_ms;
+        let window = |slowest_page_ms| {
+            let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
+                .parse()
+                .unwrap();
+            let window = Window::new(id, Timestamp::MAX, at(0)).unwrap();
+            window.with(|form| form.slowest_page_ms = slowest_page_ms)
+        };
+        let deadline = Deadline::killed_at(at(100_000));
+        let (slow, too_slow) = (window(10_000), window(40_000));
+        assert!(deadline.has_time_for(&slow, at(0), at(69_999)));
+        assert!(!deadline.has_time_for(&slow, at(0), at(70_000)));
+        assert!(deadline.has_time_for(&too_slow, at(0), at(70_000)));
+        assert!(!deadline.has_time_for(&too_slow, at(0), at(90_000)));
     }
 }

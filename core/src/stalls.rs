@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use windlass_core::ids::SourceName;
-use windlass_core::source::SourceDefinition;
+use crate::ids::SourceName;
+use crate::source::SourceDefinition;
 
 /// The stalled workers of a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Spare {
 
     /// Returns true if `source` gets none: a worker of it or of its sink is stalled, and only the
     /// stalled workers make room.
-    pub(crate) fn withholds(&self, source: &SourceDefinition) -> bool {
+    pub fn withholds(&self, source: &SourceDefinition) -> bool {
         self.held.sources.contains(&source.name) || self.held.sinks.contains(&source.sink)
     }
 }
@@ -72,7 +72,7 @@ impl Spare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{definition, with_policy};
+    use crate::source::tests::definition;
 
     fn stalls(sources: &[&str]) -> Stalls {
         let mut stalls = Stalls::default();
@@ -102,7 +102,7 @@ mod tests {
             ..definition("slack")
         };
         stalled.add("other".parse().unwrap(), Some("siem".to_owned()));
-        let (hangs, works) = (definition("okta"), with_policy("github", |_| {}));
+        let (hangs, works) = (definition("okta"), definition("github"));
         let full = stalled.clone().spare(2, 2);
         assert!(full.withholds(&hangs) && full.withholds(&to_siem));
         assert!(!full.withholds(&works));

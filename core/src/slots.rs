@@ -1,26 +1,26 @@
 //! The slots of a rate group: the order in which lanes take them, their number, and the request
 //! rate of each.
 
-use windlass_core::ids::{Lane, SourceName, Timeline};
-use windlass_core::reservation::{Sharing, sharing};
-use windlass_core::retention;
-use windlass_core::source::Policy;
-use windlass_core::time::Timestamp;
-use windlass_core::window::{Status, Window};
-
+use crate::block::Work;
+use crate::ids::{Lane, SourceName, Timeline};
+use crate::reservation::{Sharing, sharing};
+use crate::retention;
+use crate::source::Policy;
+use crate::time::Timestamp;
 use crate::view::{LaneView, SourceView};
 
 /// The request rate in the tasks of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TaskRate {
-    pub(crate) requests_per_minute: Option<u32>,
+pub struct TaskRate {
+    /// Requests a minute; `None` without a limit.
+    pub requests_per_minute: Option<u32>,
     /// True if the workers of the whole group make request reservations.
-    pub(crate) reserves_requests: bool,
+    pub reserves_requests: bool,
 }
 
 /// The limits that the sources of a rate group share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct GroupLimits {
+pub struct GroupLimits {
     /// Most workers of any of its policies.
     workers: u32,
     /// True if each worker keeps its own share of the request rate.
@@ -29,12 +29,12 @@ pub(crate) struct GroupLimits {
     /// do: fixed shares of others would exceed the reserved rate.
     reserves_requests: bool,
     /// Windows of the group in flight at once.
-    pub(crate) in_flight_max: usize,
+    pub in_flight_max: usize,
 }
 
 impl GroupLimits {
     /// The limits of a group whose sources have these policies.
-    pub(crate) fn of<'a>(
+    pub fn of<'a>(
         policies: impl IntoIterator<Item = &'a Policy>,
         shares_request_rate: bool,
     ) -> Self {
@@ -62,7 +62,7 @@ impl GroupLimits {
 
     /// The request rate of a source under `policy`: the whole group's, or, where each worker keeps
     /// its own, its fixed share or its part in the reservations.
-    pub(crate) fn task_rate(&self, policy: &Policy) -> TaskRate {
+    pub fn task_rate(&self, policy: &Policy) -> TaskRate {
         let whole = TaskRate {
             requests_per_minute: policy.requests_per_minute,
             reserves_requests: false,
@@ -97,7 +97,7 @@ impl GroupLimits {
 ///
 /// Two ticks that read the same state compute the same order, and so the same windows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub struct Place {
     /// True while the source is in backoff after a failure: a hanging source that is furthest
     /// behind would take all slots of its group.
     backs_off: bool,
@@ -110,7 +110,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// The place of the `lane`th lane of `source`.
-    pub(crate) fn of(source: &SourceView, lane: usize, now: Timestamp) -> Self {
+    pub fn of(source: &SourceView, lane: usize, now: Timestamp) -> Self {
         let lane = &source.lanes[lane];
         let left_ms = endangered(source, lane, now);
         Self {
@@ -128,13 +128,13 @@ impl Place {
     }
 
     /// The source that the lane belongs to.
-    pub(crate) fn source(&self) -> &SourceName {
+    pub fn source(&self) -> &SourceName {
         &self.timeline.source
     }
 }
 
 /// The lanes of `views`, as (source, lane), by their places.
-pub(crate) fn in_order(views: &[SourceView], now: Timestamp) -> Vec<(usize, usize)> {
+pub fn in_order(views: &[SourceView], now: Timestamp) -> Vec<(usize, usize)> {
     let mut in_order: Vec<(usize, usize)> = views
         .iter()
         .enumerate()
@@ -160,37 +160,41 @@ fn endangered(source: &SourceView, lane: &LaneView, now: Timestamp) -> Option<i6
 
 /// The limits of a lane's windows in flight.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
+pub struct Room {
     /// Windows of the lane in flight at once.
-    pub(crate) most: usize,
+    pub most: usize,
     /// Windows that this plan may dispatch.
-    pub(crate) allowance: usize,
+    pub allowance: usize,
     /// True if more windows are ready than there are workers, in its source or its rate group.
-    pub(crate) crowded: bool,
+    pub crowded: bool,
     /// The request rate of its workers.
-    pub(crate) rate: TaskRate,
-}
-
-/// Returns true if `window` waits only for a worker.
-fn is_ready(window: &Window, now: Timestamp) -> bool {
-    window.status() == Status::Ready && window.is_due(now) && !window.is_exhausted()
+    pub rate: TaskRate,
 }
 
 /// Returns true if a window of `lane` would run, given a worker of its rate group and this process.
-pub(crate) fn wants_worker(source: &SourceView, lane: &LaneView, now: Timestamp) -> bool {
+pub fn wants_worker(source: &SourceView, lane: &LaneView, now: Timestamp) -> bool {
     source.record.is_active()
         && source.in_flight() < in_flight_max(source)
-        && lane.windows().any(|window| is_ready(window, now))
+        && lane.windows().any(|window| window.is_dispatchable(now))
+}
+
+impl Room {
+    /// Windows that may be dispatched while `in_flight` of the lane are in flight and this plan has
+    /// `dispatched` some.
+    pub fn slots(&self, in_flight: usize, dispatched: usize) -> usize {
+        let left = self.allowance.saturating_sub(dispatched);
+        self.most.saturating_sub(in_flight).min(left)
+    }
 }
 
 /// For each source of a rate group, true if at least as many windows are ready as there are
 /// workers, so that none is left for new windows. Its workers then continue with further windows:
 /// otherwise a tick per minute would limit many quiet sources to one window per worker and minute.
-pub(crate) fn crowded(views: &[SourceView], limits: &GroupLimits, now: Timestamp) -> Vec<bool> {
+pub fn crowded(views: &[SourceView], limits: &GroupLimits, now: Timestamp) -> Vec<bool> {
     let ready = |view: &SourceView| {
         let active = view.record.is_active();
         view.windows()
-            .filter(|window| active && is_ready(window, now))
+            .filter(|window| active && window.is_dispatchable(now))
             .count()
     };
     let of_group: usize = views.iter().map(ready).sum();
@@ -206,14 +210,24 @@ pub(crate) fn crowded(views: &[SourceView], limits: &GroupLimits, now: Timestamp
         .collect()
 }
 
-/// Most windows of one lane in flight, beside those of the other lanes of its source and of its
-/// rate group, which has `in_group` in flight.
-pub(crate) fn room(
+/// How many windows of one lane may be in flight at `now`, beside those of the other lanes of its source
+/// and of its rate group, which has `in_group` in flight.
+pub fn room(
     source: &SourceView,
     lane: usize,
     limits: &GroupLimits,
     in_group: usize,
+    now: Timestamp,
 ) -> usize {
+    match source.record.work(now) {
+        // Beside what was in flight when the block came, a probe would prove nothing.
+        Work::Probe if source.in_flight() > 0 => 0,
+        Work::Probe => slots(source, lane, limits, in_group).min(1),
+        Work::Everything | Work::Nothing => slots(source, lane, limits, in_group),
+    }
+}
+
+fn slots(source: &SourceView, lane: usize, limits: &GroupLimits, in_group: usize) -> usize {
     let of_lane = source.lanes[lane].in_flight();
     let in_source = in_flight_max(source).saturating_sub(source.in_flight() - of_lane);
     in_source.min(
@@ -234,3 +248,7 @@ fn in_flight_max(source: &SourceView) -> usize {
 fn to_usize(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+#[path = "slots_tests.rs"]
+mod tests;
