@@ -35,7 +35,8 @@ const BODY_BYTES_SPARE: usize = 1024 * 1024;
 /// Sends one request and returns the complete response.
 pub trait Transport: Send + Sync {
     /// Sends `request` once: no retries, no redirects. A response of any status other than 3xx is
-    /// `Ok`. The body is complete, decompressed and at most [`limits::BODY_BYTES_MAX`] bytes.
+    /// `Ok`. The body is complete, decompressed and at most [`limits::BODY_BYTES_MAX`] bytes; that of an
+    /// error may be empty instead.
     fn send(
         &self,
         request: &ApiRequest,
@@ -166,8 +167,17 @@ impl HttpTransport {
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect::<Headers>();
         let body = match self.body_bytes_max {
-            Some(limit) => read_body(response, &headers, limit).await?,
-            None => Bytes::new(),
+            Some(limit) => read_body(response, &headers, limit).await,
+            None => Ok(Bytes::new()),
+        };
+        let body = match body {
+            // The status and the headers of an error classify it without its body.
+            Err(TransportError::Undecodable(_) | TransportError::TooLarge { .. })
+                if !status.is_success() =>
+            {
+                Bytes::new()
+            }
+            body => body?,
         };
         Ok(ApiResponse {
             status: status.as_u16(),

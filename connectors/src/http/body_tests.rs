@@ -150,3 +150,25 @@ async fn request_lists_decodable_encodings() {
     let asked = server.received_requests().await.unwrap().remove(0);
     assert_eq!(asked.headers["accept-encoding"], "zstd, gzip, br");
 }
+
+#[tokio::test]
+async fn error_status_survives_unusable_body() {
+    for (encoding, body) in [
+        ("gzip", b"<html>".to_vec()),
+        ("deflate", b"x".to_vec()),
+        ("identity", vec![b' '; limits::BODY_BYTES_MAX + 1]),
+    ] {
+        let with = |status| {
+            ResponseTemplate::new(status)
+                .insert_header("content-encoding", encoding)
+                .insert_header("retry-after", "7")
+                .set_body_bytes(body.clone())
+        };
+        let page = server(with(200)).await;
+        assert!(transport().send(&get(&page.uri())).await.is_err());
+        let error = server(with(429)).await;
+        let reply = transport().send(&get(&error.uri())).await.unwrap();
+        assert_eq!((reply.status, reply.body.len()), (429, 0), "{encoding}");
+        assert_eq!(reply.headers.get("retry-after"), Some("7"), "{encoding}");
+    }
+}
