@@ -349,6 +349,6 @@ async fn waiting_source_is_shown_with_worker_holders() {
     );
     let shown = text(beside_a_run, Paint::PLAIN, None);
     let line = "jira has been waiting for a worker since 2026-01-01T00:00:00Z; the workers are held \
-                by okta (1 window, without progress for 6m)\n";
+                by okta (1 window, last progress 6m ago)\n";
     assert!(shown.ends_with(line), "{shown}");
 }

@@ -5,7 +5,7 @@ use windlass_core::time::Timestamp;
 use windlass_core::view::SourceView;
 use windlass_core::window::{Status, Window};
 
-use crate::output::{duration, second};
+use crate::output::{second, span};
 
 /// Maximum number of sources that a line names.
 const NAMED_MAX: usize = 5;
@@ -103,10 +103,10 @@ impl<'a> Contention<'a> {
         let named = self.held_by.iter().take(NAMED_MAX);
         let mut held_by: Vec<String> = named
             .map(|(source, windows, quiet_since)| {
-                let quiet = duration(self.now.ms_since(*quiet_since).max(0));
+                let quiet = span(self.now.ms_since(*quiet_since));
                 match windows {
-                    1 => format!("{source} (1 window, without progress for {quiet})"),
-                    _ => format!("{source} ({windows} windows, one without progress for {quiet})"),
+                    1 => format!("{source} (1 window, last progress {quiet} ago)"),
+                    _ => format!("{source} ({windows} windows, last progress of one {quiet} ago)"),
                 }
             })
             .collect();
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(
             described(&[("okta", waits(60_000)), ("slack", holds(1, 720_000))]).unwrap(),
             "okta has been waiting for a worker since 2025-12-31T23:59:00Z; the workers are held by \
-             slack (1 window, without progress for 12m)"
+             slack (1 window, last progress 12m ago)"
         );
         let mut shares = vec![("okta", waits(60_000)), ("jira", waits(5_000))];
         for (name, held) in [
@@ -167,10 +167,10 @@ mod tests {
         }
         assert_eq!(
             described(&shares).unwrap(),
-            "2 sources wait for a worker, okta since 2025-12-31T23:59:00Z; the workers are held by c \
-             (3 windows, one without progress for 2s), b (2 windows, one without progress for 2s), a \
-             (1 window, without progress for 2s), d (1 window, without progress for 2s), e (1 window, \
-             without progress for 2s), 2 more"
+            "2 sources wait for a worker, okta since 2025-12-31T23:59:00Z; the workers are held by c (3 \
+             windows, last progress of one 2s ago), b (2 windows, last progress of one 2s ago), a (1 \
+             window, last progress 2s ago), d (1 window, last progress 2s ago), e (1 window, last \
+             progress 2s ago), 2 more"
         );
     }
 
