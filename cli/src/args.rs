@@ -41,7 +41,7 @@ Exit codes:
   3  a source is blocked: its vendor, its secret or its sink refuses it
   4  there are holes: windows that were given up, to see with `windlass windows`
   5  the state cannot be used: missing, locked, full, damaged, out of reach,
-     not permitted, of another version, or not the owner of an output folder
+     not permitted, or of another version
   6  `run --until-caught-up` was stopped before that, a second signal ended
      a run, the demo was stopped, or the answer to `apply` or `adopt` was no
   7  the demo lost or duplicated a record

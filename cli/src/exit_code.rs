@@ -19,7 +19,7 @@ pub(crate) enum ExitCode {
     Blocked = 3,
     /// Windows are parked, so there are gaps.
     Holes = 4,
-    /// The state cannot be used, or does not own an output folder.
+    /// The state cannot be used.
     State = 5,
     /// Stopped, or not confirmed, before everything was done.
     Unfinished = 6,

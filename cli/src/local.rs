@@ -7,6 +7,8 @@ pub(crate) mod folders;
 mod lock;
 mod meter;
 mod reconcile;
+mod sinks;
+mod unready;
 pub(crate) mod workers;
 
 pub(crate) use adapters::LocalAdapterFactory;

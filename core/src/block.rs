@@ -24,8 +24,9 @@ pub struct Blocked {
 pub enum BlockCause {
     /// Credentials, permissions, a name or the configuration are wrong.
     Refused,
-    /// The sink is full. A probe checks the machine and not only the vendor, so it may come often.
-    Full,
+    /// A trouble of this machine, such as a full disk or a folder that cannot be written. The machine
+    /// shows its end, so a probe may come often.
+    Local,
 }
 
 /// The work that may start for a source.
@@ -123,7 +124,7 @@ impl BlockChange {
 /// The wait before the next probe of a source that has been blocked for `blocked_ms`, in milliseconds.
 pub fn probe_wait_ms(cause: BlockCause, blocked_ms: i64) -> i64 {
     match cause {
-        BlockCause::Full => limits::PROBE_FULL_MS,
+        BlockCause::Local => limits::PROBE_LOCAL_MS,
         BlockCause::Refused if blocked_ms < limits::PROBE_SLOW_AFTER_MS => limits::PROBE_MS,
         BlockCause::Refused => limits::PROBE_SLOW_MS,
     }
@@ -157,7 +158,7 @@ mod tests {
     fn full_disk_is_probed_every_minute() {
         for minutes in [0, 1, 60 * 24 * 30] {
             let now = at(minutes);
-            let blocked = Blocked::new("full".to_owned(), BlockCause::Full, at(0), now);
+            let blocked = Blocked::new("full".to_owned(), BlockCause::Local, at(0), now);
             assert_eq!(blocked.probe_at, now.plus_ms(MINUTE_MS));
             assert!(!blocked.is_probe_due(now) && blocked.is_probe_due(blocked.probe_at));
         }

@@ -36,6 +36,13 @@ pub struct PageTotals {
 }
 
 impl PageTotals {
+    /// Counts `lines` records as rejected that counted as delivered: they are too large for the sink.
+    pub fn reject(&mut self, lines: usize) {
+        let lines = u64::try_from(lines).unwrap_or(u64::MAX).min(self.records);
+        self.records -= lines;
+        self.rejected = self.rejected.saturating_add(lines);
+    }
+
     /// Returns whether a page of these totals follows, in `order`, pages whose records range from
     /// `oldest` to `newest`.
     pub fn follows(

@@ -49,3 +49,16 @@ fn page_follows_at_or_past_previous_bound() {
         assert!(follows_begun(None, None, order), "an empty page");
     }
 }
+
+#[test]
+fn rejected_lines_move_out_of_records() {
+    let mut totals = PageTotals {
+        records: 5,
+        rejected: 1,
+        ..PageTotals::default()
+    };
+    totals.reject(2);
+    assert_eq!((totals.records, totals.rejected), (3, 3));
+    totals.reject(9);
+    assert_eq!((totals.records, totals.rejected), (0, 6));
+}

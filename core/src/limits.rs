@@ -119,9 +119,9 @@ pub const PROBE_MS: i64 = 10 * MINUTE_MS;
 pub const PROBE_SLOW_AFTER_MS: i64 = 6 * HOUR_MS;
 /// Time between two probes of a block of that age: 24 requests a day.
 pub const PROBE_SLOW_MS: i64 = HOUR_MS;
-/// Time between two probes of a source whose sink is full: space returns soon, and this machine can
-/// check it.
-pub const PROBE_FULL_MS: i64 = MINUTE_MS;
+/// Time between two probes of a source with a trouble of this machine, such as a full disk: its end
+/// may come within moments, and the machine shows it.
+pub const PROBE_LOCAL_MS: i64 = MINUTE_MS;
 
 /// Largest difference between the clocks of this system's machines.
 pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;

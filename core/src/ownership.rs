@@ -129,11 +129,17 @@ impl Ownership {
         self
     }
 
-    /// The state after its latest run has marked all folders: earlier marks no longer count.
+    /// The state after the folders `taken` were marked: no earlier mark of theirs counts. A folder that
+    /// an earlier run was stopped before marking keeps both of its marks.
     #[must_use]
-    pub fn marked(mut self) -> Self {
+    pub fn marked(mut self, taken: &[FolderTaken]) -> Self {
         for folder in &mut self.folders {
-            folder.mark = folder.next.take().or(folder.mark.take());
+            if taken
+                .iter()
+                .any(|it| folder.next.as_ref() == Some(&it.next))
+            {
+                folder.mark = folder.next.take();
+            }
         }
         self
     }
@@ -261,11 +267,28 @@ mod tests {
         assert_eq!(begun.run, 8);
         let of = |mark: u128| marker(1, 1, mark);
         assert_eq!(begun.standing("/moved", Some(&of(5))), Standing::Owner);
-        let marked = begun.marked();
+        let marked = begun.marked(std::slice::from_ref(&taken));
         assert_eq!(marked.standing("/moved", Some(&of(6))), Standing::Owner);
         let diverged = Standing::Diverged { run: 1 };
         assert_eq!(marked.standing("/moved", Some(&of(5))), diverged);
         assert_eq!(marked.standing(PLACE, None), Standing::Unowned);
+    }
+
+    #[test]
+    fn unmarked_folder_keeps_both_marks() {
+        let other = FolderTaken {
+            place: "/other".to_owned(),
+            found: None,
+            next: MarkId::from_random(8),
+        };
+        let taken = std::slice::from_ref(&other);
+        let state = knows(1, Some(5), Some(6)).begin(0, taken).marked(taken);
+        for mark in [5, 6] {
+            let standing = state.standing(PLACE, Some(&marker(1, 1, mark)));
+            assert_eq!(standing, Standing::Owner, "{mark}");
+        }
+        let standing = state.standing("/other", Some(&marker(1, 2, 8)));
+        assert_eq!(standing, Standing::Owner);
     }
 
     #[test]
@@ -317,7 +340,7 @@ mod tests {
         *it = it.clone().begin(0, std::slice::from_ref(&taken));
         if !is_cut_short {
             *marker = Some(it.marker(&taken.next));
-            *it = it.clone().marked();
+            *it = it.clone().marked(std::slice::from_ref(&taken));
         }
         true
     }

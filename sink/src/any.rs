@@ -8,7 +8,7 @@ use windlass_core::window::Window;
 use crate::aws::{StreamSink, StreamWriter};
 use crate::config::SinkConfig;
 use crate::http::{Collector, HttpSink, HttpWriter};
-use crate::ndjson::{NdjsonSink, NdjsonWriter};
+use crate::ndjson::{NdjsonSink, NdjsonWriter, blocking};
 use crate::stdout::{StdoutSink, StdoutWriter};
 use crate::stream_config::StreamKind;
 use crate::usage::UsageSnapshot;
@@ -69,7 +69,9 @@ impl AnySink {
         let (kind, stream) = match config {
             SinkConfig::Ndjson(ndjson) => {
                 let (dir, readers) = (ndjson.dir.clone(), ndjson.readable_by);
-                return NdjsonSink::new(name, dir, readers).map(Self::Ndjson);
+                let made = name.clone();
+                let made = blocking(&made, move || NdjsonSink::new(name, dir, readers)).await?;
+                return made.map(Self::Ndjson);
             }
             SinkConfig::Stdout(_) => return StdoutSink::of_process(name).map(Self::Stdout),
             SinkConfig::Http(http) => {
@@ -125,6 +127,10 @@ impl WindowWriter for AnyWriter {
 
     async fn flush(&mut self) -> Result<Option<String>, SinkError> {
         each!(self, it => it.flush().await)
+    }
+
+    fn take_rejected(&mut self) -> usize {
+        each!(self, it => it.take_rejected())
     }
 
     fn makes_final(&self) -> bool {

@@ -166,6 +166,7 @@ impl Sink for StreamSink {
         Ok(StreamWriter {
             sink: Arc::clone(&self.shared),
             window: window.id().clone(),
+            rejected: 0,
         })
     }
 }
@@ -176,6 +177,8 @@ impl Sink for StreamSink {
 pub struct StreamWriter {
     sink: Arc<Shared>,
     window: WindowId,
+    /// Number of lines that became rejects here, and are not yet counted by the caller.
+    rejected: usize,
 }
 
 impl WindowWriter for StreamWriter {
@@ -186,9 +189,12 @@ impl WindowWriter for StreamWriter {
             "every line of a page has its end"
         );
         let delivered = self.sink.deliver(batch).await;
-        delivered
-            .map(|()| Written::Durable(None))
-            .map_err(|error| error.into_sink_error(&self.sink.name))
+        self.rejected += delivered.map_err(|error| error.into_sink_error(&self.sink.name))?;
+        Ok(Written::Durable(None))
+    }
+
+    fn take_rejected(&mut self) -> usize {
+        std::mem::take(&mut self.rejected)
     }
 
     async fn finish(&mut self) -> Result<(), SinkError> {
@@ -198,14 +204,15 @@ impl WindowWriter for StreamWriter {
 
 impl Shared {
     /// Rejects first: a repeated put of them changes nothing, so a later failure costs nothing.
-    async fn deliver(&self, batch: &Batch) -> Result<(), CallError> {
+    /// Returns the number of lines that became rejects.
+    async fn deliver(&self, batch: &Batch) -> Result<usize, CallError> {
         let packed = records(&batch.ends, &self.limits.record);
         self.reject(batch, &packed.oversized).await?;
         let sizes = packed.records.iter().map(|record| record.bytes.len());
         for call in calls(sizes, &self.limits.call) {
             self.put(batch, &packed.records, call).await?;
         }
-        Ok(())
+        Ok(packed.oversized.len())
     }
 
     async fn put(
@@ -253,7 +260,8 @@ impl Shared {
         self.rejects.put(&key, object, self.means()).await?;
         let count = rejects.len();
         self.usage.rejected(count);
-        tracing::warn!(%window, page, count, bucket, key, "records written to the rejects");
+        let sink = &self.name;
+        tracing::warn!(sink, %window, page, count, bucket, key, "records written to the rejects");
         Ok(())
     }
 

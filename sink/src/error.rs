@@ -47,6 +47,15 @@ pub enum SinkError {
         /// The failure, its object and its cure.
         problem: String,
     },
+    /// A folder, a stream or a secret of this machine cannot be used as it is: only an operator can
+    /// cure it, and the machine shows the cure at once.
+    #[error("sink `{sink}` is unusable: {problem}")]
+    Unusable {
+        /// The name of the sink.
+        sink: String,
+        /// The failure, its object and its cure.
+        problem: String,
+    },
     /// Delivered data is missing, so the window cannot be continued and must restart at page one.
     #[error("sink `{sink}` lost delivered data: {problem}")]
     Lost {

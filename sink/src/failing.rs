@@ -175,6 +175,10 @@ impl<S: Sink + Clone> WindowWriter for FailingWriter<S> {
         flushed
     }
 
+    fn take_rejected(&mut self) -> usize {
+        self.inner.take_rejected()
+    }
+
     fn makes_final(&self) -> bool {
         self.inner.makes_final()
     }

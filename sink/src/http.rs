@@ -28,20 +28,21 @@
 //! | --- | --- |
 //! | 2xx | accepted |
 //! | 408, 429, 5xx | retried with exponential backoff, or after `Retry-After`, which all windows obey |
-//! | 413 | the batch is halved; a single line becomes a reject |
+//! | 413 | the batch is halved; a single line becomes a reject, unless other responses contradict the limit |
 //! | 401, 403 | retried for some seconds, with the secret read again; then denied |
 //! | other 4xx, 3xx | rejected: the source is blocked, and probed at a low rate |
 
 mod collector;
 mod config;
 mod post;
+mod too_large;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use windlass_core::window::Window;
 
-pub use self::collector::{Authorization, Collector, Post, Posted, Response};
+pub use self::collector::{Authorization, Collector, Post, Posted, Ready, Response};
 pub use self::config::HttpConfig;
 use self::post::{Lines, Poster};
 use crate::reject_lines::{ends_of, oversized, reject_lines};
@@ -96,9 +97,19 @@ impl Sink for HttpSink {
                 ),
             });
         }
+        let ready = self.poster.ready().await;
+        ready.map_err(|error| match error {
+            // A secret of this machine: no vendor is asked before it can be read.
+            CallError::Refused(problem) => SinkError::Unusable {
+                sink: self.name.to_string(),
+                problem,
+            },
+            other => other.into_sink_error(&self.name),
+        })?;
         Ok(HttpWriter {
             sink: self.clone(),
             attempt: format!("{} r{}", window.id(), window.restarts()),
+            rejected: 0,
         })
     }
 }
@@ -110,6 +121,8 @@ pub struct HttpWriter {
     sink: HttpSink,
     /// The prefix of every key: the window and its number of restarts.
     attempt: String,
+    /// Number of lines that became rejects here, and are not yet counted by the caller.
+    rejected: usize,
 }
 
 impl WindowWriter for HttpWriter {
@@ -120,13 +133,17 @@ impl WindowWriter for HttpWriter {
             .map_err(|error| error.into_sink_error(&self.sink.name))
     }
 
+    fn take_rejected(&mut self) -> usize {
+        std::mem::take(&mut self.rejected)
+    }
+
     async fn finish(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
 }
 
 impl HttpWriter {
-    async fn deliver(&self, batch: &Batch) -> Result<(), CallError> {
+    async fn deliver(&mut self, batch: &Batch) -> Result<(), CallError> {
         let poster = &self.sink.poster;
         let lines = Lines {
             url: &poster.config.url,
@@ -144,7 +161,9 @@ impl HttpWriter {
             return Ok(());
         }
         rejects.sort_by_key(|reject| reject.index);
-        self.reject(batch, &rejects).await
+        self.reject(batch, &rejects).await?;
+        self.rejected += too_large.len();
+        Ok(())
     }
 
     async fn reject(&self, batch: &Batch, rejects: &[crate::Reject]) -> Result<(), CallError> {

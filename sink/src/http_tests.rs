@@ -38,6 +38,7 @@ pub(super) struct Fake {
     sent: Mutex<Vec<Sent>>,
     faults: Mutex<VecDeque<Fault>>,
     always: Mutex<Option<Fault>>,
+    no_secret: Mutex<Option<String>>,
     body_bytes_max: usize,
 }
 
@@ -47,6 +48,7 @@ impl Fake {
             sent: Mutex::default(),
             faults: Mutex::default(),
             always: Mutex::default(),
+            no_secret: Mutex::default(),
             body_bytes_max,
         })
     }
@@ -61,6 +63,10 @@ impl Fake {
 
     pub(super) fn always(&self, fault: Option<Fault>) {
         *self.always.lock().unwrap() = fault;
+    }
+
+    pub(super) fn refuse_secret(&self, problem: &str) {
+        *self.no_secret.lock().unwrap() = Some(problem.to_owned());
     }
 
     pub(super) fn sent(&self) -> Vec<Sent> {
@@ -95,7 +101,19 @@ impl Fake {
     }
 }
 
+impl Sent {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 impl Collector for Fake {
+    fn ready<'a>(&'a self, _: Authorization<'a>) -> Ready<'a> {
+        let problem = self.no_secret.lock().unwrap().clone();
+        let ready = problem.map_or(Ok(()), |problem| Err(CallError::Refused(problem)));
+        Box::pin(std::future::ready(ready))
+    }
+
     fn post<'a>(&'a self, post: Post<'a>) -> Posted<'a> {
         let (response, taken) = self.respond(&post);
         self.sent.lock().unwrap().push(Sent {

@@ -87,6 +87,13 @@ pub trait WindowWriter: Send {
     /// checkpoint.
     fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<Written, SinkError>> + Send;
 
+    /// Returns the number of lines that the sink itself has put among the rejects since the last call,
+    /// because they are too large for the destination. A sink without such a limit needs no
+    /// implementation.
+    fn take_rejected(&mut self) -> usize {
+        0
+    }
+
     /// Makes every held batch durable, and returns the position after it. Called before a
     /// checkpoint, and only after [`Written::Held`]: a writer that never holds needs no
     /// implementation.

@@ -111,7 +111,7 @@ impl NdjsonSink {
     /// Blocks for a few file calls.
     ///
     /// # Errors
-    /// [`SinkError::Refused`] if nothing can be written there, [`SinkError::Full`] if the device is
+    /// [`SinkError::Unusable`] if nothing can be written there, [`SinkError::Full`] if the device is
     /// full.
     pub fn new(name: String, dir: PathBuf, readers: Readers) -> Result<Self, SinkError> {
         match prepare(&dir, readers) {
@@ -141,16 +141,20 @@ impl NdjsonSink {
 /// Creates `dir` and tests that files can be created in it.
 fn prepare(dir: &Path, readers: Readers) -> Result<(), FileError> {
     directories::create_base(dir, readers)?;
-    let probe = dir.join(PROBE);
+    write_probe(&dir.join(PROBE), readers)
+        .map_err(|error| error.of_folder("write into output folder", dir))
+}
+
+/// Creates and removes the file `probe`.
+fn write_probe(probe: &Path, readers: Readers) -> Result<(), FileError> {
     // Left by a process that was stopped, or created by another program.
-    directories::remove(&probe)?;
-    match readers.create_new(&probe) {
+    directories::remove(probe)?;
+    match readers.create_new(probe) {
         // Another process tests at the same moment, and could write.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        created => drop(created.doing("write into", dir)?),
+        created => drop(created.doing("create", probe)?),
     }
-    directories::remove(&probe)?;
-    Ok(())
+    directories::remove(probe).map(drop)
 }
 
 impl Sink for NdjsonSink {

@@ -32,6 +32,8 @@ pub(crate) struct RetryLimit<'a> {
     entropy: &'a dyn Entropy,
     started: Timestamp,
     tries: u32,
+    /// Number of requests, those after which nothing was waited for included.
+    requests: u32,
     /// Time and attempt number of the last progress; initially the start.
     progress: (Timestamp, u32),
 }
@@ -45,8 +47,14 @@ impl<'a> RetryLimit<'a> {
             entropy,
             started,
             tries: 0,
+            requests: 0,
             progress: (started, 0),
         }
+    }
+
+    /// Records that a request is sent.
+    pub(crate) fn requested(&mut self) {
+        self.requests = self.requests.saturating_add(1);
     }
 
     /// Records that the last attempt made progress: it earns as many further attempts as the first
@@ -87,10 +95,11 @@ impl<'a> RetryLimit<'a> {
         self.tries + 1 < DENIED_TRIES_MAX && self.wait().await
     }
 
-    /// The number of attempts and their duration, for a message.
+    /// The number of requests and their duration, for a message.
     pub(crate) fn spent(&self) -> String {
-        let (tries, seconds) = (self.tries, self.spent_ms() / 1_000);
-        format!("{tries} tries in {seconds} s")
+        let (tries, seconds) = (self.requests, self.spent_ms() / 1_000);
+        let noun = if tries == 1 { "try" } else { "tries" };
+        format!("{tries} {noun} in {seconds} s")
     }
 
     fn spent_ms(&self) -> i64 {
@@ -165,6 +174,18 @@ mod tests {
             assert!(clock.slept_ms() - progress_ms <= WAIT_MS_MAX);
             assert!((8..=TRIES_MAX + 1).contains(&(retry_limit.tries - tries)));
         }
+    }
+
+    #[test]
+    fn spent_counts_every_request() {
+        let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(1));
+        let mut limit = RetryLimit::new(&clock, &entropy);
+        assert_eq!(limit.spent(), "0 tries in 0 s");
+        limit.requested();
+        assert_eq!(limit.spent(), "1 try in 0 s");
+        limit.requested();
+        clock.advance_ms(2_500);
+        assert_eq!(limit.spent(), "2 tries in 2 s");
     }
 
     #[tokio::test]

@@ -128,13 +128,13 @@ impl StdoutSink {
     /// The sink `name` on the standard output of this process, with rejects on its standard error.
     ///
     /// # Errors
-    /// [`SinkError::Refused`] if one of them is closed or not open for writing: the standard
+    /// [`SinkError::Unusable`] if one of them is closed or not open for writing: the standard
     /// library silently drops such writes, so each gets a descriptor of its own here.
     #[cfg(unix)]
     pub fn of_process(name: String) -> Result<Self, SinkError> {
         use std::os::fd::AsFd;
         let open = |what: &str, fd: BorrowedFd<'_>| {
-            opened(fd).map_err(|error| SinkError::Refused {
+            opened(fd).map_err(|error| SinkError::Unusable {
                 sink: name.clone(),
                 problem: format!(
                     "cannot write to {what}: {error}; redirect it to a file or a pipe"

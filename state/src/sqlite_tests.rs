@@ -26,8 +26,8 @@ pub(super) fn window() -> Window {
     Window::new(id, to, NOW).unwrap()
 }
 
-/// Begins the first run of `store`, which takes the folder `/out`, and returns the mark for it.
-pub(super) fn begun(store: &SqliteStore) -> (Ownership, MarkId) {
+/// Begins the first run of `store`, which takes the folder `/out`, and returns that folder.
+pub(super) fn begun(store: &SqliteStore) -> (Ownership, FolderTaken) {
     store.identity(1).unwrap();
     let taken = FolderTaken {
         place: "/out".to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn begun(store: &SqliteStore) -> (Ownership, MarkId) {
         next: MarkId::from_random(5),
     };
     let begun = store.begin_run(0, std::slice::from_ref(&taken)).unwrap();
-    (begun, taken.next)
+    (begun, taken)
 }
 
 fn claim(epoch: u64) -> Claim {

@@ -61,7 +61,7 @@ async fn check_refused(project: &Project) -> anyhow::Result<()> {
     let before = project.files_of_output()?;
     for _ in 0..RUNS {
         let refused = project.run(&[]).await?;
-        refused.expect_failure(exit::STATE, &["windlass adopt"])?;
+        refused.expect_failure(exit::BLOCKED, &["windlass adopt"])?;
     }
     ensure!(
         project.files_of_output()? == before,

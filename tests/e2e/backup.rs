@@ -54,7 +54,7 @@ async fn restored_backup_replaces_no_delivered_file() -> anyhow::Result<()> {
     project
         .run(&[])
         .await?
-        .expect_failure(exit::STATE, &["windlass adopt"])?;
+        .expect_failure(exit::BLOCKED, &["windlass adopt"])?;
     ensure!(vendor.log().asked() == asked, "the vendor was asked");
     let verdict = project.compare(&vendor)?;
     ensure!(verdict.is_exact(), "{verdict}");

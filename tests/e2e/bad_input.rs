@@ -221,7 +221,7 @@ async fn uncreatable_output_folder_is_named() -> anyhow::Result<()> {
     project
         .run(&[])
         .await?
-        .expect_failure(exit::USAGE, &["sinks.lake", "out"])?;
+        .expect_failure(exit::BLOCKED, &["sink `lake` is unusable", "out"])?;
     ensure!(vendor.log().entries().is_empty(), "the vendor was asked");
     ensure!(
         fs::read_to_string(project.out())? == "in the way",

@@ -121,3 +121,53 @@ async fn rejecting_collector_blocks_source_with_reason() -> anyhow::Result<()> {
     )?;
     Ok(())
 }
+
+/// Lets `project` post its lines to `path` of `collector`.
+fn post_to(project: &Project, collector: &Collector, path: &str) -> anyhow::Result<()> {
+    let uri = collector.uri();
+    project.reconfigure(&format!("'{uri}/in'"), &format!("'{uri}{path}'"))
+}
+
+#[tokio::test]
+async fn http_413_for_everything_blocks_source() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 1, 2).start().await;
+    let collector = Collector::start(64, 0).await?;
+    let project = project(&vendor, &collector)?;
+    post_to(&project, &collector, "/full")?;
+    let said = [
+        "sink `lake` refuses",
+        "returned HTTP 413 for 3 records in a row",
+        "none of them became a reject",
+        "raise its limit",
+    ];
+    project
+        .run(&[])
+        .await?
+        .expect_failure(exit::BLOCKED, &said)?;
+    ensure!(collector.rejects().is_empty() && collector.lines().is_empty());
+    let status = project.status().await?;
+    ensure!(status.state == "blocked", "{status:?}");
+    let uri = collector.uri();
+    project.reconfigure(&format!("'{uri}/full'"), &format!("'{uri}/in'"))?;
+    project.run(&[]).await?.expect_success()?;
+    check(&project, &vendor, &collector, 0).await
+}
+
+#[tokio::test]
+async fn single_rejected_record_is_counted_and_logged() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 1, 2).start().await;
+    let collector = Collector::start(65, 0).await?;
+    let project = project(&vendor, &collector)?;
+    post_to(&project, &collector, "/poisoned")?;
+    let run = project.run(&[]).await?.expect_success()?;
+    let (lines, rejects) = (collector.lines().len(), collector.rejects().len());
+    ensure!(rejects == 1, "{:?}", collector.rejects());
+    let said = run.said();
+    ensure!(said.contains(&format!("{lines} records in")), "{said}");
+    ensure!(said.contains("1 rejected"), "{said}");
+    let warned = said.lines().any(|line| {
+        line.contains("WARN") && line.contains("1 of ") && line.contains("became rejects")
+    });
+    ensure!(warned && said.contains("\"sink\":\"lake\""), "{said}");
+    Ok(())
+}

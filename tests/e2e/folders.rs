@@ -104,7 +104,7 @@ async fn lost_state_replaces_no_file() -> anyhow::Result<()> {
     remove_state(&project.state())?;
     refused_every_time(&project, |outcome| {
         let said = ["belongs to another state", "windlass adopt"];
-        outcome.expect_failure(exit::STATE, &said)
+        outcome.expect_failure(exit::BLOCKED, &said)
     })
     .await?;
     // The same for a folder that was filled before folders had owners.
@@ -112,7 +112,7 @@ async fn lost_state_replaces_no_file() -> anyhow::Result<()> {
     remove_state(&project.state())?;
     refused_every_time(&project, |outcome| {
         let said = ["has no owner", "4 files of 1 source", "windlass adopt"];
-        outcome.expect_failure(exit::STATE, &said)
+        outcome.expect_failure(exit::BLOCKED, &said)
     })
     .await?;
     ensure!(project.compare(&vendor)?.is_exact(), "records are missing");
@@ -125,7 +125,7 @@ async fn older_state_copy_replaces_no_file() -> anyhow::Result<()> {
     let newest = put_older_copy_back(&project, &vendor).await?;
     refused_every_time(&project, |outcome| {
         let said = ["is an older copy", "windlass adopt"];
-        outcome.expect_failure(exit::STATE, &said)
+        outcome.expect_failure(exit::BLOCKED, &said)
     })
     .await?;
     remove_state(&project.state())?;
@@ -147,7 +147,7 @@ async fn older_copy_run_elsewhere_replaces_no_file() -> anyhow::Result<()> {
     }
     project.reconfigure(&format!("{root}/elsewhere"), &format!("{root}/out"))?;
     refused_every_time(&project, |outcome| {
-        outcome.expect_failure(exit::STATE, &["is an older copy", "windlass adopt"])
+        outcome.expect_failure(exit::BLOCKED, &["is an older copy", "windlass adopt"])
     })
     .await
 }
@@ -167,14 +167,20 @@ async fn empty_or_older_folder_needs_adopt() -> anyhow::Result<()> {
     fs::rename(project.out(), &disk)?;
     for _ in 0..3 {
         let said = ["is its disk mounted?", "windlass adopt"];
-        project.run(&[]).await?.expect_failure(exit::STATE, &said)?;
+        project
+            .run(&[])
+            .await?
+            .expect_failure(exit::BLOCKED, &said)?;
     }
     fs::remove_dir_all(project.out())?;
     fs::rename(&disk, project.out())?;
     let newest = fs::read(&marker)?;
     fs::write(&marker, older)?;
     let said = ["the state or the folder is an older copy", "windlass adopt"];
-    project.run(&[]).await?.expect_failure(exit::STATE, &said)?;
+    project
+        .run(&[])
+        .await?
+        .expect_failure(exit::BLOCKED, &said)?;
     fs::write(&marker, newest)?;
     project.run(&[]).await?.expect_success()?;
     check_complete(&project, &vendor).await
@@ -202,7 +208,7 @@ async fn state_copy_from_within_run_replaces_no_file() -> anyhow::Result<()> {
     learn_mark(&project)?;
     refused_every_time(&project, |outcome| {
         let said = ["2 files of 1 source that this state has not delivered"];
-        outcome.expect_failure(exit::STATE, &said)
+        outcome.expect_failure(exit::BLOCKED, &said)
     })
     .await
 }
@@ -228,7 +234,7 @@ async fn state_copy_with_windows_in_flight_replaces_no_file() -> anyhow::Result<
     learn_mark(&project)?;
     refused_every_time(&project, |outcome| {
         let said = ["that this state has not delivered", "windlass adopt"];
-        outcome.expect_failure(exit::STATE, &said)
+        outcome.expect_failure(exit::BLOCKED, &said)
     })
     .await?;
     let adopt = project.start(&["adopt", "--yes"])?.finish().await?;
@@ -247,12 +253,12 @@ async fn second_state_on_folder_is_rejected() -> anyhow::Result<()> {
     project
         .run(&args)
         .await?
-        .expect_failure(exit::STATE, &["is in use by another process"])?;
+        .expect_failure(exit::BLOCKED, &["is in use by another process"])?;
     drop(first);
     project
         .run(&args)
         .await?
-        .expect_failure(exit::STATE, &["belongs to another state"])?;
+        .expect_failure(exit::BLOCKED, &["belongs to another state"])?;
     check_complete(&project, &vendor).await
 }
 
@@ -279,4 +285,24 @@ async fn state_and_folder_can_move_together() -> anyhow::Result<()> {
     fs::rename(moved.join("out"), project.out())?;
     ensure!(project.compare(&vendor)?.is_exact(), "records are missing");
     Ok(())
+}
+
+#[tokio::test]
+async fn torn_owner_file_is_replaced_by_adopt() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    project.run(&[]).await?.expect_success()?;
+    for torn in [&b""[..], b"state 0123", b"\xff\xfe\0"] {
+        fs::write(project.out().join(".windlass-owner"), torn)?;
+        let said = [
+            "sink `lake` is unusable",
+            "names no owner",
+            "windlass adopt",
+        ];
+        let run = project.run(&[]).await?;
+        run.expect_failure(exit::BLOCKED, &said)?;
+        let adopt = project.start(&["adopt", "--yes"])?.finish().await?;
+        adopt.expect_success()?;
+        project.run(&[]).await?.expect_success()?;
+    }
+    check_complete(&project, &vendor).await
 }

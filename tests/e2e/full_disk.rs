@@ -48,7 +48,10 @@ async fn full_disk_is_reported_and_loses_nothing() -> anyhow::Result<()> {
         "the small disk is still there"
     );
     let said = ["is its disk mounted?", "windlass adopt"];
-    project.run(&[]).await?.expect_failure(exit::STATE, &said)?;
+    project
+        .run(&[])
+        .await?
+        .expect_failure(exit::BLOCKED, &said)?;
     let adopt = project.start(&["adopt", "--yes"])?.finish().await?;
     adopt.expect_success()?;
     project.run(&[]).await?.expect_success()?;

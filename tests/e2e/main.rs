@@ -19,3 +19,4 @@ mod operate;
 mod pipe;
 mod power_loss;
 mod scene;
+mod sinks;

@@ -1,5 +1,6 @@
 //! A collector: an HTTP server on a loopback port that accepts batches of lines, fails a share of
-//! them, and records every batch.
+//! them, and records every batch. It returns HTTP 413 for everything at `/full`, and for the first
+//! line at `/poisoned`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,6 +52,8 @@ struct State {
     lines_without_response: usize,
     drawn: BTreeMap<CollectorFault, u32>,
     wrong: Vec<String>,
+    /// The first line posted to `/poisoned`.
+    poison: Option<String>,
 }
 
 /// A running collector. Stops on drop.
@@ -72,6 +75,7 @@ impl Collector {
             lines_without_response: 0,
             drawn: BTreeMap::new(),
             wrong: Vec::new(),
+            poison: None,
         }));
         let server = Server::start({
             let state = Arc::clone(&state);
@@ -141,6 +145,14 @@ impl State {
             None => {}
         }
         match request.uri.path() {
+            "/full" => return status(StatusCode::PAYLOAD_TOO_LARGE),
+            "/poisoned" => {
+                let poison = self.poison.get_or_insert_with(|| lines[0].clone());
+                if lines.contains(poison) {
+                    return status(StatusCode::PAYLOAD_TOO_LARGE);
+                }
+                self.lines.extend(lines);
+            }
             "/rejects" => self.rejects.extend(lines),
             _ => self.lines.extend(lines),
         }

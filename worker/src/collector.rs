@@ -10,7 +10,7 @@ use windlass_connectors::secret::{SecretError, SecretRef, Vault};
 use windlass_connectors::wait::{retry_after_ms, served_at};
 use windlass_core::Clock;
 use windlass_sink::CallError;
-use windlass_sink::http::{Authorization, Collector, Post, Posted, Response};
+use windlass_sink::http::{Authorization, Collector, Post, Posted, Ready, Response};
 
 /// Posts batches over HTTP. Clones share connections.
 #[derive(Clone)]
@@ -82,13 +82,17 @@ impl<T: Transport> HttpCollector<T> {
 }
 
 impl<T: Transport> Collector for HttpCollector<T> {
+    fn ready<'a>(&'a self, authorization: Authorization<'a>) -> Ready<'a> {
+        Box::pin(async move { self.credential(authorization).await.map(drop) })
+    }
+
     fn post<'a>(&'a self, post: Post<'a>) -> Posted<'a> {
         Box::pin(self.send(post))
     }
 }
 
 fn no_secret(error: &SecretError) -> CallError {
-    let problem = error.to_string();
+    let problem = format!("the sink's secret: {error}");
     if error.may_pass() {
         CallError::Again(problem)
     } else if error.is_denied() {

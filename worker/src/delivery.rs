@@ -153,6 +153,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                     let written = self
                         .in_time(window, &mut grace, writer.write(&delivery.batch))
                         .await?;
+                    delivery.totals.reject(writer.take_rejected());
                     if self.next_piece(lease, delivery).await {
                         write.piece_written()
                     } else {
@@ -189,8 +190,26 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                     moved = holder.make(&complete).await?;
                     commit.committed()
                 }
-                Step::Done => return Ok(moved),
+                Step::Done => {
+                    self.log_rejects(&delivery.totals);
+                    return Ok(moved);
+                }
             };
+        }
+    }
+
+    /// Logs the rejects of a page that was delivered with `totals`.
+    fn log_rejects(&self, totals: &PageTotals) {
+        let PageTotals {
+            records, rejected, ..
+        } = *totals;
+        if rejected > 0 {
+            tracing::warn!(
+                sink = self.source.definition.sink,
+                "{rejected} of {} records of the page became rejects; the rejects of the sink have \
+                 each with its reason",
+                records + rejected
+            );
         }
     }
 

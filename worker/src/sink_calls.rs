@@ -74,7 +74,9 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         let why = error.to_string();
         let not_before = Some(self.after_setbacks(lease.window()));
         match error {
-            SinkError::Full { .. } => self.block(lease, BlockCause::Full, &why).await,
+            SinkError::Full { .. } | SinkError::Unusable { .. } => {
+                self.block(lease, BlockCause::Local, &why).await
+            }
             SinkError::Denied { .. } if !refusal_stands(lease.window()) => {
                 self.give_back(lease, Cause::Outage, not_before, &why).await
             }

@@ -18,8 +18,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::SourceName;
+use windlass_core::ownership::Marker;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_sink::SinkError;
 use windlass_sink::ndjson::Folder;
 use windlass_state::sqlite::SqliteStore;
 
@@ -130,18 +132,25 @@ async fn carry_out(
         .filter(|definition| !present.contains_key(&definition.name))
         .collect();
     let identity = store.identity(SystemEntropy.next_u128())?;
-    let mut last_run = identity.run;
-    for (_, folder) in taken {
-        last_run = folder
-            .owner()?
-            .map_or(last_run, |owner| last_run.max(owner.run));
-    }
+    let found = taken.iter().map(|(_, folder)| Ok((folder, owner(folder)?)));
+    let found: Vec<_> = found.collect::<Result<_, SinkError>>()?;
+    let runs = found
+        .iter()
+        .filter_map(|(_, owner)| owner.as_ref().map(|it| it.run));
+    let last_run = runs.fold(identity.run, u64::max);
     plan.salvage(taken)?;
     store.adopt(&plan.into_adoptions())?;
     // Without their windows, these sources would have started a new timeline.
     sources::put(&store, &absent, SystemClock.now(), |_| {}).await?;
-    let folders: Vec<_> = taken.iter().map(|(_, folder)| folder).collect();
-    folders::mark(&folders, &store, last_run, &SystemEntropy)
+    Ok(folders::mark(&found, &store, last_run, &SystemEntropy)?)
+}
+
+/// The owner of `folder`; `None` if its marker is torn, which the new one replaces.
+fn owner(folder: &Folder) -> Result<Option<Marker>, SinkError> {
+    match folder.owner() {
+        Err(SinkError::Unusable { .. }) => Ok(None),
+        owner => owner,
+    }
 }
 
 /// The sources of the configuration that the state holds.

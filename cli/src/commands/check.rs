@@ -42,9 +42,16 @@ pub(crate) async fn check(
     let source = config.source(name)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let factory =
-        LocalAdapterFactory::build(&config, Some(&source.definition.name), &clock, &entropy)
-            .await?;
+    let factory = LocalAdapterFactory::build(
+        &config,
+        Some(&source.definition.name),
+        None,
+        (&clock, &entropy),
+    )
+    .await?;
+    if let Err(error) = factory.sinks().open(&source.definition.sink).await {
+        return refused(name, &error, ExitCode::Blocked, output);
+    }
     let client = factory.client(&source.definition.name).await?;
     let span = latest_span(source, clock.now())?;
     match client.fetch(span, None).await {
@@ -65,20 +72,30 @@ pub(crate) async fn check(
             Ok(ExitCode::Success)
         }
         Err(failure) => {
-            if output.is_json() {
-                let json = json!({ "ok": false, "problem": failure.to_string() });
-                output.result(&json, String::new)?;
-            } else {
-                Output::error(&format!("{name}: {failure}"));
-            }
-            let refused = failure.class == FailureClass::Block;
-            Ok(if refused {
+            let code = if failure.class == FailureClass::Block {
                 ExitCode::Blocked
             } else {
                 ExitCode::Unexpected
-            })
+            };
+            refused(name, &failure, code, output)
         }
     }
+}
+
+/// Reports the `problem` of the source `name`, and returns `code`.
+fn refused(
+    name: &str,
+    problem: &dyn std::fmt::Display,
+    code: ExitCode,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    if output.is_json() {
+        let json = json!({ "ok": false, "problem": problem.to_string() });
+        output.result(&json, String::new)?;
+    } else {
+        Output::error(&format!("{name}: {problem}"));
+    }
+    Ok(code)
 }
 
 /// The latest settled window that a run would create.

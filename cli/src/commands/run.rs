@@ -42,15 +42,12 @@ pub(crate) async fn run(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     check_clock(clock.now())?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let factory = LocalAdapterFactory::build(&config, None, &clock, &entropy).await?;
     let mut lock = StateLock::take(state_file)?;
     let store = target.open(&config.state, Purpose::Apply).await?;
     lock.take_file()?;
     let lock = Arc::new(lock);
-    let _folders = match &store {
-        Store::Sqlite(state) => Some(Folders::claim(&config, state, entropy.as_ref()).await?),
-        Store::DynamoDb(_) => None,
-    };
+    let folders = folders(&config, &store, &entropy);
+    let factory = LocalAdapterFactory::build(&config, None, folders, (&clock, &entropy)).await?;
     let meter = Arc::new(Meter::default());
     let stop = Stop::default();
     stop_on_signals(&stop, output)?;
@@ -71,6 +68,7 @@ pub(crate) async fn run(
         let sources = config.sources.values();
         let definitions: Vec<_> = sources.map(|source| source.definition.clone()).collect();
         engine.apply(&definitions).await?;
+        engine.open_sinks(&definitions).await?;
     }
     let ending = engine
         .run(args.until_caught_up, |planned| {
@@ -101,6 +99,19 @@ fn state_file(config: &Config) -> Result<&Path, UsageError> {
             config.state
         ))),
     }
+}
+
+/// The output folders of `config`; `None` for a table, beside which nothing is delivered.
+fn folders(
+    config: &Arc<Config>,
+    store: &Store,
+    entropy: &Arc<dyn Entropy>,
+) -> Option<Arc<Folders>> {
+    let Store::Sqlite(state) = store else {
+        return None;
+    };
+    let folders = Folders::new(Arc::clone(config), state.clone(), Arc::clone(entropy));
+    Some(Arc::new(folders))
 }
 
 /// Fails if the clock is so far ahead that no wait would end.

@@ -1,5 +1,4 @@
-//! Clients and sinks of the configured sources: sinks are opened at the start, clients on the first
-//! use of their source.
+//! Clients and sinks of the configured sources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,36 +15,34 @@ use windlass_sink::any::{AnySink, Means};
 use windlass_sink::{Seams, SinkConfig};
 use windlass_worker::{AdapterError, AdapterFactory, Adapters, HttpCollector};
 
+use super::folders::Folders;
+use super::sinks::Sinks;
 use crate::aws;
 use crate::config::{Config, Source};
 
-/// The client and the sink of every source.
+/// The clients and the sinks of the sources that run.
 #[derive(Debug)]
 pub(crate) struct LocalAdapterFactory {
     inputs: BuildInputs,
-    adapters: BTreeMap<SourceName, SourceAdapters>,
+    sinks: Arc<Sinks>,
+    clients: BTreeMap<SourceName, LateClient>,
 }
 
-/// The client and the sink of one source.
-#[derive(Debug)]
-struct SourceAdapters {
-    sink: Arc<AnySink>,
-    /// Created on first use, so that an unreadable secret stops only its own source. A failed
-    /// creation is retried on the next use.
-    client: OnceCell<Arc<Client<HttpTransport>>>,
-}
+/// The client of one source: created on first use, so that an unreadable secret stops only its own
+/// source. A failed creation is retried on the next use.
+type LateClient = OnceCell<Arc<Client<HttpTransport>>>;
 
 impl LocalAdapterFactory {
-    /// Opens the sinks that `config` uses, so that an unusable one is reported before the first
-    /// pull. Omits paused sources; with `only`, omits every other source.
+    /// The clients and sinks of `config`, with output folders claimed through `folders`. Opens and
+    /// reads nothing. Omits paused sources; with `only`, omits every other source.
     ///
     /// # Errors
-    /// A folder that cannot be written, or a stream without a region.
+    /// The HTTP client cannot be created.
     pub(crate) async fn build(
         config: &Arc<Config>,
         only: Option<&SourceName>,
-        clock: &Arc<dyn Clock>,
-        entropy: &Arc<dyn Entropy>,
+        folders: Option<Arc<Folders>>,
+        (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
     ) -> anyhow::Result<Self> {
         let is_wanted = |source: &&Source| match only {
             Some(only) => *only == source.definition.name,
@@ -75,22 +72,21 @@ impl LocalAdapterFactory {
             config: Arc::clone(config),
             clients: ClientMaker::new(transport, vault, Arc::clone(clock), Arc::clone(entropy)),
         };
-        let mut sinks: BTreeMap<&str, Arc<AnySink>> = BTreeMap::new();
-        let mut adapters = BTreeMap::new();
-        for source in wanted {
-            let name = source.definition.sink.as_str();
-            let sink = match sinks.get(name) {
-                Some(sink) => Arc::clone(sink),
-                None => Arc::new(inputs.sink(name, &means).await?),
-            };
-            sinks.insert(name, Arc::clone(&sink));
-            let client = OnceCell::new();
-            adapters.insert(
-                source.definition.name.clone(),
-                SourceAdapters { sink, client },
-            );
-        }
-        Ok(Self { inputs, adapters })
+        let names = wanted.iter().map(|source| source.definition.sink.clone());
+        let sinks = Sinks::new(config, names, means, folders);
+        let clients = wanted
+            .iter()
+            .map(|source| (source.definition.name.clone(), OnceCell::new()));
+        Ok(Self {
+            inputs,
+            sinks: Arc::new(sinks),
+            clients: clients.collect(),
+        })
+    }
+
+    /// The sinks.
+    pub(crate) const fn sinks(&self) -> &Arc<Sinks> {
+        &self.sinks
     }
 
     /// The client of `source`, with its secret.
@@ -103,10 +99,10 @@ impl LocalAdapterFactory {
         source: &SourceName,
     ) -> anyhow::Result<&Arc<Client<HttpTransport>>> {
         let configured = self.inputs.config.sources.get(source.as_str());
-        let (Some(configured), Some(adapters)) = (configured, self.adapters.get(source)) else {
+        let (Some(configured), Some(client)) = (configured, self.clients.get(source)) else {
             anyhow::bail!("{source}: there is no client for a source that does not run");
         };
-        let made = self.inputs.client_of(configured, adapters).await;
+        let made = self.inputs.client_of(configured, client).await;
         made.map_err(|error| self.inputs.problem(configured, &error))
     }
 }
@@ -129,7 +125,7 @@ fn is_on_aws(source: &Source, config: &Config) -> bool {
     matches!(sink, SinkConfig::Firehose(_) | SinkConfig::Kinesis(_)) || secrets.any(is_stored)
 }
 
-/// The shared inputs of clients and sinks.
+/// The shared inputs of clients.
 #[derive(Debug)]
 struct BuildInputs {
     config: Arc<Config>,
@@ -137,18 +133,11 @@ struct BuildInputs {
 }
 
 impl BuildInputs {
-    async fn sink(&self, name: &str, means: &Means) -> anyhow::Result<AnySink> {
-        let sink = &self.config.sinks[name];
-        AnySink::build(name.to_owned(), sink, means)
-            .await
-            .map_err(|error| self.config.invalid(&format!("sinks.{name}"), error).into())
-    }
-
-    /// The client in `adapters`, created if absent.
+    /// The client of `source` in `client`, created if absent.
     async fn client_of<'s>(
         &self,
         source: &Source,
-        adapters: &'s SourceAdapters,
+        client: &'s LateClient,
     ) -> Result<&'s Arc<Client<HttpTransport>>, ClientError> {
         let make = || async {
             let reference = source.definition.secret.as_deref();
@@ -159,7 +148,7 @@ impl BuildInputs {
                 .client(connector, reference, SecretAge::Minutes);
             made.await.map(Arc::new)
         };
-        adapters.client.get_or_try_init(make).await
+        client.get_or_try_init(make).await
     }
 
     /// `error` of the client of `source`, with the place of the secret. The configuration is not at
@@ -186,22 +175,25 @@ impl AdapterFactory for LocalAdapterFactory {
         let name = &source.definition.name;
         let configured = self.inputs.config.sources.get(name.as_str());
         let is_same = configured.is_some_and(|it| it.definition == source.definition);
-        let adapters = self.adapters.get(name).filter(|_| is_same);
-        let (Some(configured), Some(adapters)) = (configured, adapters) else {
+        let client = self.clients.get(name).filter(|_| is_same);
+        let (Some(configured), Some(client)) = (configured, client) else {
             return Err(AdapterError::Refused(
                 "its definition in the state is not the one this run was started with; \
                  start `windlass run` again"
                     .to_owned(),
             ));
         };
-        let made = self.inputs.client_of(configured, adapters).await;
+        // The engine has opened it before it started a worker for the source.
+        let sink = self.sinks.open(&source.definition.sink).await;
+        let sink = sink.map_err(|error| AdapterError::Unavailable(error.to_string()))?;
+        let made = self.inputs.client_of(configured, client).await;
         let client = made.map_err(|error| {
             let problem = self.inputs.problem(configured, &error);
             AdapterError::of(&error, problem.to_string())
         })?;
         Ok(Adapters {
             client: Arc::clone(client),
-            sink: Arc::clone(&adapters.sink),
+            sink,
         })
     }
 }

@@ -25,7 +25,7 @@ async fn factory(bench: &Bench) -> LocalAdapterFactory {
     let config = Arc::new(bench.config());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    LocalAdapterFactory::build(&config, None, &clock, &entropy)
+    LocalAdapterFactory::build(&config, None, None, (&clock, &entropy))
         .await
         .unwrap()
 }

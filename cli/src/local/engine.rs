@@ -24,6 +24,8 @@ use windlass_state::{StateError, StateStore};
 use windlass_worker::{On, Report, Seams, Stalled, Worker};
 
 use super::adapters::LocalAdapterFactory;
+use super::sinks::{Sinks, Unopened};
+use super::unready;
 use crate::difference::{Change, Difference, SourceDifference};
 use crate::state::{Store, sources};
 
@@ -69,6 +71,7 @@ impl Ending {
 pub(crate) struct Engine {
     store: Store,
     worker: Arc<Worker<Store, LocalAdapterFactory>>,
+    sinks: Arc<Sinks>,
     seams: Seams,
     workers_max: usize,
     suspects: SuspectPlace,
@@ -93,10 +96,12 @@ impl Engine {
         seams: Seams,
         workers_max: usize,
     ) -> Self {
+        let sinks = Arc::clone(factory.sinks());
         let worker = Arc::new(Worker::new(store.clone(), factory, seams.clone()));
         Self {
             store,
             worker,
+            sinks,
             seams,
             workers_max,
             suspects: SuspectPlace::default(),
@@ -127,6 +132,21 @@ impl Engine {
         }
         recover(&self.store, now).await?;
         Ok(paused)
+    }
+
+    /// Opens the sinks, and blocks the sources of those that cannot be used. Called after
+    /// [`Self::apply`] and before the first plan: no window of theirs is claimed before its sink is
+    /// open.
+    pub(crate) async fn open_sinks(&self, wanted: &[SourceDefinition]) -> Result<(), StateError> {
+        let unusable = self.sinks.open_all().await?;
+        let now = self.seams.clock.now();
+        for definition in wanted.iter().filter(|it| !it.paused) {
+            if let Some(why) = unusable.get(&definition.sink) {
+                let (shard, name) = (definition.shard(), &definition.name);
+                unready::block(&self.store, (shard, name), why, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs until a stop is requested or, with `until_caught_up`, until no work is left. Continues
@@ -234,8 +254,16 @@ impl Engine {
 
     fn start(&self, workers: &mut Workers, task: Task) {
         let worker = Arc::clone(&self.worker);
+        let (sinks, store) = (Arc::clone(&self.sinks), self.store.clone());
+        let clock = Arc::clone(&self.seams.clock);
         workers.spawn(async move {
-            let report = worker.run(&task, Deadline::NONE).await;
+            let report = match sinks.ready(&task.source).await {
+                Ok(()) => worker.run(&task, Deadline::NONE).await,
+                Err(Unopened::Sink(why)) => {
+                    unready::put_off(&store, &task, &why, clock.now()).await
+                }
+                Err(Unopened::State(error)) => unready::failed(&task, &error),
+            };
             (task.source, report)
         });
     }

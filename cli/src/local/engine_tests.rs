@@ -18,7 +18,7 @@ async fn engine(dir: &tempfile::TempDir) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let none = "none".parse().unwrap();
-    let factory = LocalAdapterFactory::build(&config, Some(&none), &clock, &entropy);
+    let factory = LocalAdapterFactory::build(&config, Some(&none), None, (&clock, &entropy));
     let factory = factory.await.unwrap();
     let seams = Seams {
         clock: Arc::new(SystemClock),

@@ -1,115 +1,169 @@
-//! The output folders of a run, claimed for its state before the first delivery.
+//! The output folders of a run, each claimed for its state before the first delivery into it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use windlass_core::Entropy;
 use windlass_core::ids::{MarkId, SourceName};
-use windlass_core::ownership::FolderTaken;
+use windlass_core::ownership::{FolderTaken, Marker};
 use windlass_core::source::SourceDefinition;
 use windlass_sink::ndjson::{ClaimError, Folder, Readers};
 use windlass_sink::{SinkConfig, SinkError};
 use windlass_state::sqlite::SqliteStore;
 
-use super::reconcile::{Differences, ReconcileError};
+use super::reconcile::{Differences, FolderError};
 use crate::config::Config;
-use crate::exit_code::StateUnusable;
 
 /// The remedies for a folder that belongs to another state.
-const CURE: &str = "nothing in it was changed; use the state it belongs to, rebuild this state \
-                    from the folder with `windlass adopt`, or give this state a folder of its own";
+const CURE: &str = "nothing in it was changed; use the state it belongs to, give this state a folder \
+                    of its own, or stop the run and rebuild this state from the folder with \
+                    `windlass adopt`";
 
 /// The cures for a folder that is empty or not the expected one.
-const CURE_EMPTIED: &str = "is its disk mounted? Mount it, put the folder back, or accept the \
-                            folder as it is with `windlass adopt`";
+const CURE_EMPTIED: &str = "is its disk mounted? Mount it, put the folder back, or stop the run and \
+                            accept the folder as it is with `windlass adopt`";
 
 /// Output folders that only this state and process deliver into, until they are dropped.
 #[derive(Debug)]
 pub(crate) struct Folders {
-    _taken: Vec<Folder>,
+    config: Arc<Config>,
+    store: SqliteStore,
+    entropy: Arc<dyn Entropy>,
+    /// By canonical path: several sinks may deliver into one folder.
+    claimed: Mutex<BTreeMap<PathBuf, Claimed>>,
 }
 
+/// A folder, locked while it is claimed; `None` before.
+type Claimed = Arc<tokio::sync::Mutex<Option<Folder>>>;
+
 impl Folders {
-    /// Claims the folders of every sink that a source of `config` uses, and marks them as those of a
-    /// run of `store`. A run that uses no folder is not counted.
+    /// The folders of `config` for a run of `store`, none of them claimed.
+    pub(crate) fn new(config: Arc<Config>, store: SqliteStore, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            config,
+            store,
+            entropy,
+            claimed: Mutex::default(),
+        }
+    }
+
+    /// Claims the folder of `sink`, which exists, and marks it as one of a run of the state. Returns
+    /// at once for a sink without a folder.
     ///
-    /// All folders are checked before the marks are stored, and the marks are stored before any
-    /// folder carries one: an error changes nothing, and no folder has a mark that its state does
-    /// not know.
+    /// The folder is checked before the mark is stored, and the mark is stored before the folder
+    /// carries it: a refusal changes nothing, and no folder has a mark that its state does not know.
     ///
     /// # Errors
-    /// A folder belongs to another state or a later copy of this one, or is older than the state, or
-    /// another process uses it.
-    pub(crate) async fn claim(
-        config: &Config,
-        store: &SqliteStore,
-        entropy: &dyn Entropy,
-    ) -> anyhow::Result<Self> {
-        let identity = store.identity(entropy.next_u128())?;
-        let mut taken = Vec::new();
-        for place in places(config) {
-            let definitions = config.sources.values().map(|source| &source.definition);
-            let delivers = |it: &&SourceDefinition| !it.paused && place.sources.contains(&it.name);
-            let sources: Vec<_> = definitions.filter(delivers).collect();
-            if sources.is_empty() {
-                continue;
-            }
-            let folder = Folder::take(&place.sink, &place.dir, place.readers);
-            let folder = folder.map_err(|error| unusable(&error))?;
-            folder.check(&identity).map_err(|error| unusable(&error))?;
-            let differences = look(&folder, &sources, store).await?;
-            taken.push((folder, differences));
+    /// The folder belongs to another state or a later copy of this one, is older than the state, is
+    /// in use by another process, or cannot be used.
+    pub(crate) async fn claim(self: Arc<Self>, sink: String) -> Result<(), FolderError> {
+        let (runtime, name) = (Handle::current(), sink.clone());
+        let claim = move || runtime.block_on(self.claim_here(&sink));
+        match tokio::task::spawn_blocking(claim).await {
+            Ok(claimed) => claimed,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(FolderError::Sink(SinkError::Unavailable {
+                    sink: name,
+                    problem: "the program is stopping".to_owned(),
+                })),
+            },
         }
-        let folders: Vec<_> = taken.iter().map(|(folder, _)| folder).collect();
-        mark(&folders, store, identity.run, entropy)?;
-        for (folder, differences) in &taken {
-            let tidied = differences.tidy(folder);
-            tidied.map_err(|error| unusable(&error.into()))?;
+    }
+
+    /// [`Self::claim`], on a thread that may block.
+    async fn claim_here(&self, sink: &str) -> Result<(), FolderError> {
+        let Some(SinkConfig::Ndjson(ndjson)) = self.config.sinks.get(sink) else {
+            return Ok(());
+        };
+        let dir = &ndjson.dir;
+        let canonical = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+        let claimed = {
+            let mut all = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(canonical).or_default())
+        };
+        let mut claimed = claimed.lock().await;
+        let sources = self.config.sources.values().map(|it| &it.definition);
+        let sources: Vec<_> = sources.filter(|it| it.sink == sink && !it.paused).collect();
+        let unusable = |error: ClaimError| FolderError::Sink(unusable(sink, &error));
+        if let Some(folder) = &*claimed {
+            let differences = self.look(folder, &sources).await?;
+            return Ok(differences.tidy(folder)?);
         }
-        let taken = taken.into_iter().map(|(folder, _)| folder).collect();
-        Ok(Self { _taken: taken })
+        let folder = Folder::take(sink, dir, ndjson.readable_by).map_err(unusable)?;
+        let identity = self.store.identity(self.entropy.next_u128())?;
+        folder.check(&identity).map_err(unusable)?;
+        let differences = self.look(&folder, &sources).await?;
+        let found = folder.owner()?;
+        mark(
+            &[(&folder, found)],
+            &self.store,
+            identity.run,
+            &*self.entropy,
+        )?;
+        differences.tidy(&folder)?;
+        *claimed = Some(folder);
+        Ok(())
+    }
+
+    /// Compares the folder's files of `sources` with the state.
+    async fn look(
+        &self,
+        folder: &Folder,
+        sources: &[&SourceDefinition],
+    ) -> Result<Differences, FolderError> {
+        let mut differences = Differences::default();
+        for source in sources {
+            differences.look(folder, &self.store, source).await?;
+        }
+        let checked = differences.check(folder);
+        checked.map_err(|error| FolderError::Sink(unusable(folder.sink(), &error)))?;
+        Ok(differences)
     }
 }
 
-/// Leaves the marks of a new run of `store` in `folders`. Its number is higher than `after`.
+/// Leaves the marks of a new run of `store` in `folders`, each with the marker that it carries. The
+/// number of the run is higher than `after`.
 pub(crate) fn mark(
-    folders: &[&Folder],
+    folders: &[(&Folder, Option<Marker>)],
     store: &SqliteStore,
     after: u64,
     entropy: &dyn Entropy,
-) -> anyhow::Result<()> {
+) -> Result<(), FolderError> {
     if folders.is_empty() {
         return Ok(());
     }
-    let failed = |error: SinkError| unusable(&error.into());
-    let mut taken = Vec::new();
-    for folder in folders {
-        let found = folder.owner().map_err(failed)?;
-        taken.push(FolderTaken {
-            place: folder.place(),
-            found: found.map(|marker| marker.mark),
-            next: MarkId::from_random(entropy.next_u128()),
-        });
-    }
+    let taken = folders.iter().map(|(folder, found)| FolderTaken {
+        place: folder.place(),
+        found: found.as_ref().map(|marker| marker.mark.clone()),
+        next: MarkId::from_random(entropy.next_u128()),
+    });
+    let taken: Vec<_> = taken.collect();
     let run = store.begin_run(after, &taken)?;
-    for (folder, taken) in folders.iter().zip(&taken) {
-        folder.mark(&run.marker(&taken.next)).map_err(failed)?;
+    for ((folder, _), taken) in folders.iter().zip(&taken) {
+        folder.mark(&run.marker(&taken.next))?;
     }
-    store.folders_marked()?;
+    store.folders_marked(&taken)?;
     Ok(())
 }
 
-fn unusable(error: &ClaimError) -> StateUnusable {
+/// The error of `sink` for a folder that the state may not use, with its cure.
+fn unusable(sink: &str, error: &ClaimError) -> SinkError {
     let cure = match error {
         ClaimError::Emptied { .. } => CURE_EMPTIED,
         ClaimError::Foreign { .. }
         | ClaimError::Diverged { .. }
         | ClaimError::Unknown { .. }
         | ClaimError::Ahead { .. } => CURE,
-        ClaimError::Busy { .. } => "stop it first, or give this state a folder of its own",
-        ClaimError::Sink(_) => return StateUnusable(error.to_string()),
+        ClaimError::Busy { .. } => "stop it, or give this state a folder of its own",
+        ClaimError::Sink(error) => return error.clone(),
     };
-    StateUnusable(format!("{error}; {cure}"))
+    SinkError::Unusable {
+        sink: sink.to_owned(),
+        problem: format!("{error}; {cure}"),
+    }
 }
 
 /// An output folder and the sources that deliver into it.
@@ -143,24 +197,4 @@ pub(crate) fn places(config: &Config) -> Vec<Place> {
         }
     }
     found.into_values().collect()
-}
-
-/// Compares the folder's files of `sources` with the state.
-async fn look(
-    folder: &Folder,
-    sources: &[&SourceDefinition],
-    store: &SqliteStore,
-) -> anyhow::Result<Differences> {
-    let mut differences = Differences::default();
-    for source in sources {
-        let looked = differences.look(folder, store, source).await;
-        looked.map_err(|error| match error {
-            ReconcileError::State(error) => anyhow::Error::from(error),
-            ReconcileError::Sink(error) => unusable(&error.into()).into(),
-        })?;
-    }
-    differences
-        .check(folder)
-        .map_err(|error| unusable(&error))?;
-    Ok(differences)
 }

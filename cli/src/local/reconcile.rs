@@ -50,9 +50,9 @@ pub(super) struct Differences {
     old_names: Vec<(FolderFile, Timestamp)>,
 }
 
-/// A failure of the comparison.
+/// A failure of a claim or of the comparison.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReconcileError {
+pub(crate) enum FolderError {
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
@@ -79,7 +79,7 @@ impl Differences {
         folder: &Folder,
         store: &SqliteStore,
         definition: &SourceDefinition,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<(), FolderError> {
         let ledger = Ledger::read(store, definition).await?;
         let mut seen = BTreeSet::new();
         let before = self.unknown;

@@ -95,6 +95,7 @@ impl RejectsBucket {
                 let put = Box::pin(put.send()).await;
                 put.map_err(|error| self.target.explain(&error))
             };
+            by.retry_limit.requested();
             let allowance = by.uplink.allowance();
             let put = by.uplink.in_time(allowance, lines.len(), by.clock, call);
             let failure = match put.await {

@@ -31,7 +31,9 @@ async fn oversized_record_becomes_reject() {
         let mut batch = page_of(&window, &[20, max + 1, 30]);
         batch.page = 7;
         writer.write(&batch).await.unwrap();
+        assert_eq!((writer.take_rejected(), writer.take_rejected()), (1, 0));
         writer.write(&page(&window, 8, 0..2)).await.unwrap();
+        assert_eq!(writer.take_rejected(), 0);
         writer.finish().await.unwrap();
 
         let rejects = rejects(&fake);

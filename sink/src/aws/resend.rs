@@ -105,6 +105,7 @@ pub(super) async fn put_all(
         call.truncate(allowance.records(entries.len()));
         let bytes = call.iter().map(|entry| entry.data.len()).sum();
         by.usage.called(were_put.min(call.len()));
+        by.retry_limit.requested();
         let put = by.uplink.in_time(allowance, bytes, by.clock, to.put(&call));
         let verdicts = put.await.and_then(|verdicts| verdicts.fitting(call.len()));
         let before = pending.len();

@@ -48,9 +48,15 @@ pub struct Response {
 /// A pending response. Boxed, so that a [`Collector`] can be a trait object.
 pub type Posted<'a> = Pin<Box<dyn Future<Output = Result<Response, CallError>> + Send + 'a>>;
 
+/// A pending check. Boxed like [`Posted`].
+pub type Ready<'a> = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send + 'a>>;
+
 /// Sends batches. Follows no redirect, verifies TLS, and bounds the part of a response that is
 /// read.
 pub trait Collector: fmt::Debug + Send + Sync {
+    /// Checks that the credential can be read, without a call to the collector.
+    fn ready<'a>(&'a self, authorization: Authorization<'a>) -> Ready<'a>;
+
     /// Posts one batch once.
     fn post<'a>(&'a self, post: Post<'a>) -> Posted<'a>;
 }

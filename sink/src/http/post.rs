@@ -10,6 +10,7 @@ use windlass_core::{Timestamp, ids, limits};
 
 use super::collector::{Authorization, Collector, Post, Response};
 use super::config::HttpConfig;
+use super::too_large::{Contradiction, TooLarge};
 use crate::Seams;
 use crate::call::CallError;
 use crate::retry_limit::RetryLimit;
@@ -84,6 +85,8 @@ pub(super) struct Poster {
     uplink: Uplink,
     /// Maximum size of a body, lowered after HTTP 413.
     body_bytes_max: AtomicUsize,
+    /// Size of the largest body that was accepted; 0 before the first.
+    taken_bytes: AtomicUsize,
     /// Earliest time of the next call, as the collector requested; milliseconds since the epoch.
     not_before: AtomicI64,
 }
@@ -97,6 +100,7 @@ impl Poster {
             seams,
             uplink: Uplink::default(),
             body_bytes_max: AtomicUsize::new(BODY_BYTES_MAX),
+            taken_bytes: AtomicUsize::new(0),
             not_before: AtomicI64::new(Timestamp::MIN.as_ms()),
         }
     }
@@ -108,7 +112,7 @@ impl Poster {
         let mut bytes_max = self.body_bytes_max.load(Ordering::SeqCst);
         let (mut at, mut timeouts, mut renew) = (0, 0, false);
         let mut posted_to = 0;
-        let mut too_large = Vec::new();
+        let mut too_large = TooLarge::default();
         while at < lines.ends.len() {
             let allowed = self.uplink.allowance().records(bytes_max);
             let cut = lines.cut(at, allowed);
@@ -118,17 +122,23 @@ impl Poster {
                 Err(wait)
             } else {
                 self.usage.called(resent);
+                retry_limit.requested();
                 self.post(lines, cut, renew).await
             };
             let failure = match posted {
                 Ok(Taken::Yes) => {
                     self.usage.sent(cut.to - cut.from, cut.bytes, 0);
+                    self.taken_bytes.fetch_max(cut.bytes, Ordering::SeqCst);
+                    too_large.taken();
                     retry_limit.progressed();
                     (at, renew) = (cut.to, false);
                     continue;
                 }
                 Ok(Taken::TooLarge) if cut.to - cut.from == 1 => {
-                    too_large.push(at);
+                    let taken_bytes = self.taken_bytes.load(Ordering::SeqCst);
+                    too_large
+                        .refused(at, cut.bytes, taken_bytes)
+                        .map_err(|wrong| self.contradicted(lines.url, wrong))?;
                     at = cut.to;
                     continue;
                 }
@@ -160,7 +170,27 @@ impl Poster {
                 }));
             }
         }
-        Ok(too_large)
+        too_large
+            .finish()
+            .map_err(|wrong| self.contradicted(lines.url, wrong))
+    }
+
+    /// The error for HTTP 413 that says nothing about the size of a record. What was learned from it
+    /// is forgotten.
+    fn contradicted(&self, url: &Url, wrong: Contradiction) -> CallError {
+        self.body_bytes_max.store(BODY_BYTES_MAX, Ordering::SeqCst);
+        let host = url.origin().ascii_serialization();
+        let Contradiction { lines, bytes } = wrong;
+        let these = if lines == 1 {
+            format!("a record of {bytes} bytes")
+        } else {
+            format!("{lines} records in a row, each posted alone, the smallest of {bytes} bytes")
+        };
+        CallError::Refused(format!(
+            "collector {host} returned HTTP 413 for {these}, and a batch has up to {BODY_BYTES_MAX} \
+             bytes; none of them became a reject; raise its limit on the size of a request, also in a \
+             proxy before it, and check the sink's url"
+        ))
     }
 
     /// Limits the batches of later pages to `bytes`.
@@ -184,6 +214,24 @@ impl Poster {
             })
     }
 
+    /// The credential of a call; `renew` if the collector has just rejected it.
+    fn authorization(&self, renew: bool) -> Option<Authorization<'_>> {
+        let secret = self.config.secret.as_deref()?;
+        Some(Authorization {
+            scheme: &self.config.scheme,
+            secret,
+            renew,
+        })
+    }
+
+    /// Checks that the credential can be read.
+    pub(super) async fn ready(&self) -> Result<(), CallError> {
+        match self.authorization(false) {
+            Some(authorization) => self.collector.ready(authorization).await,
+            None => Ok(()),
+        }
+    }
+
     async fn post(&self, lines: &Lines<'_>, cut: Cut, renew: bool) -> Result<Taken, CallError> {
         let clock = &*self.seams.clock;
         let host = lines.url.origin().ascii_serialization();
@@ -194,11 +242,7 @@ impl Poster {
             url: lines.url,
             content_type: CONTENT_TYPE,
             key: format!("\"{} {first}+{count} {digest}\"", lines.key),
-            authorization: self.config.secret.as_deref().map(|secret| Authorization {
-                scheme: &self.config.scheme,
-                secret,
-                renew,
-            }),
+            authorization: self.authorization(renew),
             body,
         };
         let call = self.collector.post(post);

@@ -123,6 +123,7 @@ async fn single_line_with_http_413_becomes_reject() {
     small.rejects = vec![reject(1, b"not an object")];
     fake.fail([413, 202, 413, 413].map(|status| Fault::Returns(status, None)));
     writer.write(&small).await.unwrap();
+    assert_eq!((writer.take_rejected(), writer.take_rejected()), (2, 0));
     let rejects = conformance::Destination::rejects(&Place(Arc::clone(&fake)), &window);
     let indices: Vec<_> = rejects.iter().map(|(_, reject)| reject.index).collect();
     // Line 0 is record 0; record 1 was a reject, so lines 1 and 2 are records 2 and 3.
@@ -192,4 +193,66 @@ async fn timeout_halves_body_and_loses_nothing() {
     }
     assert_eq!(counts.len(), usize::try_from(many).unwrap());
     assert!(counts.values().all(|count| (1..=2).contains(count)));
+}
+
+#[tokio::test]
+async fn http_413_for_everything_rejects_nothing() {
+    let window = window("okta");
+    for lines_of_page in [1, 2, 5, 200] {
+        let fake = Fake::new();
+        let (sink, _) = sink(&fake);
+        let mut writer = sink.open(&window).await.unwrap();
+        fake.always(Some(Fault::Returns(413, None)));
+        let refused = page(&window, 0, 0..lines_of_page);
+        let error = writer.write(&refused).await.unwrap_err();
+        assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+        let text = error.to_string();
+        for part in [
+            "sink `collector`",
+            "https://collector.example returned HTTP 413",
+            "none of them became a reject",
+            "raise its limit",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(fake.sent().iter().all(|sent| sent.path() == "/in"));
+        assert_eq!(
+            (writer.take_rejected(), sink.usage().snapshot().rejected),
+            (0, 0)
+        );
+        // The limits that it seemed to have are forgotten.
+        fake.always(None);
+        let before = fake.sent().len();
+        let many = page(&window, 0, 0..12_000);
+        writer.write(&many).await.unwrap();
+        let batches = fake.sent().len() - before;
+        assert_eq!(batches, many.lines.len().div_ceil(BODY_BYTES_MAX));
+    }
+}
+
+#[tokio::test]
+async fn failure_counts_requests_of_halved_batch() {
+    let (fake, window) = (Fake::new(), window("okta"));
+    let (sink, _) = sink(&fake);
+    let mut writer = sink.open(&window).await.unwrap();
+    fake.fail([413, 413].map(|status| Fault::Returns(status, None)));
+    fake.fail([Fault::Returns(503, Some(5 * MINUTE_MS))]);
+    let error = writer.write(&page(&window, 0, 0..8)).await.unwrap_err();
+    assert!(
+        error.to_string().contains("after 3 tries in 0 s"),
+        "{error}"
+    );
+    let mut other = sink.open(&window).await.unwrap();
+    let error = other.write(&page(&window, 0, 0..8)).await.unwrap_err();
+    assert!(error.to_string().contains("after 0 tries"), "{error}");
+}
+
+#[tokio::test]
+async fn unreadable_secret_is_unusable_before_first_page() {
+    let (fake, window) = (Fake::new(), window("okta"));
+    fake.refuse_secret("secret `file:token` cannot be read");
+    let (sink, _) = sink(&fake);
+    let error = sink.open(&window).await.unwrap_err();
+    assert!(matches!(error, SinkError::Unusable { .. }), "{error}");
+    assert!(fake.sent().is_empty());
 }

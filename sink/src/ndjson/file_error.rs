@@ -22,16 +22,29 @@ pub(super) enum FileError {
     Busy(PathBuf),
     /// Data that a checkpoint depends on is missing.
     Lost(String),
-    /// The file has an unknown format.
-    Unreadable {
+    /// The file should name the owner of a folder, and does not.
+    Torn {
         /// Path of the file.
         path: PathBuf,
-        /// The problem of its format.
-        problem: String,
+        /// Its size in bytes.
+        bytes: usize,
     },
 }
 
 impl FileError {
+    /// The same error as one of `doing` something with the folder `dir`: its users do not know the
+    /// files that windlass keeps in it.
+    pub(super) fn of_folder(self, doing: &'static str, dir: &Path) -> Self {
+        match self {
+            Self::Io { error, .. } if !is_link(&error) => Self::Io {
+                doing,
+                path: dir.to_owned(),
+                error,
+            },
+            other => other,
+        }
+    }
+
     /// The same error for the sink `sink`.
     pub(super) fn into_sink_error(self, sink: &str) -> SinkError {
         let sink_name = sink.to_owned();
@@ -39,7 +52,7 @@ impl FileError {
             Self::Io { path, error, .. } if is_link(&error) => {
                 Self::Planted(path).into_sink_error(sink)
             }
-            Self::Planted(path) => SinkError::Refused {
+            Self::Planted(path) => SinkError::Unusable {
                 sink: sink_name,
                 problem: format!(
                     "{} is a link or not a regular file, and was left unchanged; replace it by a \
@@ -47,7 +60,7 @@ impl FileError {
                     path.display()
                 ),
             },
-            Self::Dangling(path) => SinkError::Refused {
+            Self::Dangling(path) => SinkError::Unusable {
                 sink: sink_name,
                 problem: format!(
                     "the link {} has no target; mount the disk of its target, or remove the link",
@@ -58,9 +71,14 @@ impl FileError {
                 let problem = format!("cannot {doing} {}: {error}", path.display());
                 error_of_kind(sink, problem, error.kind())
             }
-            Self::Unreadable { path, problem } => SinkError::Refused {
+            Self::Torn { path, bytes } => SinkError::Unusable {
                 sink: sink_name,
-                problem: format!("{} cannot be read: {problem}", path.display()),
+                problem: format!(
+                    "the owner of the output folder cannot be read: {} has {bytes} bytes and names no \
+                     owner; put a copy of that file back, or stop the run and make this state the owner \
+                     with `windlass adopt`",
+                    path.display()
+                ),
             },
             Self::Busy(path) => SinkError::Unavailable {
                 sink: sink_name,
@@ -104,19 +122,19 @@ impl<T> IoContext<T> for io::Result<T> {
 /// The classification of operating system errors for the caller.
 pub(crate) fn error_of_kind(sink: &str, problem: String, kind: ErrorKind) -> SinkError {
     let sink = sink.to_owned();
-    match kind {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SinkError::Full { sink, problem },
-        ErrorKind::PermissionDenied
-        | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::NotADirectory
-        | ErrorKind::IsADirectory
-        | ErrorKind::InvalidFilename
-        | ErrorKind::FileTooLarge => SinkError::Refused {
-            sink,
-            problem: format!("{problem}; make it writable, or configure another folder"),
-        },
-        _ => SinkError::Unavailable { sink, problem },
-    }
+    let cure = match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            return SinkError::Full { sink, problem };
+        }
+        ErrorKind::PermissionDenied => "let the user that runs windlass read and write it",
+        ErrorKind::ReadOnlyFilesystem => "mount its file system for writing",
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory => "remove what is in its place",
+        ErrorKind::InvalidFilename => "give it a valid name",
+        ErrorKind::FileTooLarge => "raise the limit on the size of files (`ulimit -f`)",
+        _ => return SinkError::Unavailable { sink, problem },
+    };
+    let problem = format!("{problem}; {cure}, or configure another folder");
+    SinkError::Unusable { sink, problem }
 }
 
 #[cfg(test)]
@@ -152,7 +170,10 @@ mod tests {
             ErrorKind::IsADirectory,
             ErrorKind::FileTooLarge,
         ] {
-            assert!(matches!(mapped(kind), SinkError::Refused { .. }), "{kind}");
+            let error = mapped(kind);
+            assert!(matches!(error, SinkError::Unusable { .. }), "{kind}");
+            let text = error.to_string();
+            assert!(text.ends_with(", or configure another folder"), "{text}");
         }
     }
 

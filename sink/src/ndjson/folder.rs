@@ -9,7 +9,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use windlass_core::ids::{InvalidId, SourceName, StateId};
+use windlass_core::ids::{SourceName, StateId};
 use windlass_core::ownership::{Marker, Ownership, Standing};
 use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
@@ -117,18 +117,17 @@ pub enum ClaimError {
 fn read_marker(path: &Path) -> Result<Option<Marker>, FileError> {
     let file = match Readers::default().options().read(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        opened => opened.doing("open", path)?,
+        opened => opened.doing("read", path)?,
     };
-    let mut text = String::new();
-    let read = file.take(MARKER_BYTES_MAX).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = file.take(MARKER_BYTES_MAX).read_to_end(&mut bytes);
     read.doing("read", path)?;
-    match text.strip_suffix('\n').unwrap_or(&text).parse() {
-        Ok(marker) => Ok(Some(marker)),
-        Err(error @ InvalidId { .. }) => Err(FileError::Unreadable {
-            path: path.to_owned(),
-            problem: error.to_string(),
-        }),
-    }
+    let text = std::str::from_utf8(&bytes).ok();
+    let marker = text.and_then(|text| text.strip_suffix('\n').unwrap_or(text).parse().ok());
+    marker.map(Some).ok_or_else(|| FileError::Torn {
+        path: path.to_owned(),
+        bytes: bytes.len(),
+    })
 }
 
 fn counted(count: u64, noun: &str) -> String {
@@ -160,6 +159,7 @@ impl Folder {
             .truncate(false)
             .open(&path)
             .doing("create", &path)
+            .map_err(|error| error.of_folder("lock output folder", dir))
             .map_err(|error| error.into_sink_error(sink))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -171,7 +171,7 @@ impl Folder {
             // A file system without locks: the marker and the lock of the state must suffice.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => {
-                let error: Result<(), _> = Err(error).doing("lock", &path);
+                let error: Result<(), _> = Err(error).doing("lock output folder", dir);
                 error.map_err(|error| error.into_sink_error(sink))?;
             }
         }
@@ -181,6 +181,11 @@ impl Folder {
             readers,
             _lock: file,
         })
+    }
+
+    /// Name of the sink that it was taken for.
+    pub fn sink(&self) -> &str {
+        &self.sink
     }
 
     /// Path of the folder.
@@ -200,7 +205,9 @@ impl Folder {
     /// The owner and its last run; `None` if the folder was never claimed.
     pub fn owner(&self) -> Result<Option<Marker>, SinkError> {
         let path = self.dir.join(MARKER);
-        read_marker(&path).map_err(|error| error.into_sink_error(&self.sink))
+        read_marker(&path)
+            .map_err(|error| error.of_folder("read the owner of output folder", &self.dir))
+            .map_err(|error| error.into_sink_error(&self.sink))
     }
 
     /// The absolute path under which a state knows the folder.
@@ -255,6 +262,7 @@ impl Folder {
     /// Leaves `marker` here, and with it the owner. Durable on return.
     pub fn mark(&self, marker: &Marker) -> Result<(), SinkError> {
         self.write_marker(marker)
+            .map_err(|error| error.of_folder("write the owner of output folder", &self.dir))
             .map_err(|error| error.into_sink_error(&self.sink))
     }
 

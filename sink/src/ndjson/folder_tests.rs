@@ -27,7 +27,8 @@ fn state(id: u128, folder: &Folder, mark: Option<u128>) -> Ownership {
         found: None,
         next: MarkId::from_random(mark),
     };
-    fresh.begin(0, std::slice::from_ref(&taken)).marked()
+    let taken = std::slice::from_ref(&taken);
+    fresh.begin(0, taken).marked(taken)
 }
 
 fn folder() -> (tempfile::TempDir, Folder) {
@@ -115,10 +116,15 @@ fn folder_lock_excludes_second_process() {
 #[test]
 fn unreadable_marker_is_refused() {
     let (dir, folder) = folder();
-    for text in ["", "state 1 run 1\n", "\0\0\0"] {
+    for text in [&b""[..], b"state 1 run 1\n", b"\0\0\0", b"\xff\xfe"] {
         fs::write(dir.path().join(MARKER), text).unwrap();
         let refused = folder.check(&state(1, &folder, None)).unwrap_err();
-        assert!(refused.to_string().contains(MARKER), "{refused}");
+        let is_unusable = matches!(refused, ClaimError::Sink(SinkError::Unusable { .. }));
+        assert!(is_unusable, "{refused}");
+        let said = refused.to_string();
+        for part in [MARKER, "sink `lake`", "windlass adopt"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
     }
 }
 

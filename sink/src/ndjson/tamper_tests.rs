@@ -125,14 +125,14 @@ async fn planted_links_leave_their_targets_unchanged() {
         match sink.open(&window).await {
             // A part with a second name becomes a file of its own.
             Ok(_) => assert!(fs::read_to_string(&part).unwrap().is_empty()),
-            Err(error) => assert!(matches!(error, SinkError::Refused { .. }), "{error}"),
+            Err(error) => assert!(matches!(error, SinkError::Unusable { .. }), "{error}"),
         }
         fs::remove_file(&part).unwrap();
         // A planted link in place of a finished file is neither taken back nor written through.
         link(&victim, &place.output(&window)).unwrap();
         let at = checkpointed(&window, Some("r0:9:0".to_owned()));
         let error = sink.open(&at).await.unwrap_err();
-        assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+        assert!(matches!(error, SinkError::Unusable { .. }), "{error}");
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious\n");
     }
 }

@@ -230,7 +230,7 @@ fn file_as_sink_directory_is_refused() {
     fs::write(&file, "precious").unwrap();
     for dir in [file.clone(), file.join("below")] {
         let error = NdjsonSink::new("lake".to_owned(), dir.clone(), Readers::Owner).unwrap_err();
-        assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+        assert!(matches!(error, SinkError::Unusable { .. }), "{error}");
         let said = error.to_string();
         assert!(
             said.contains("`lake`") && said.contains(dir.to_str().unwrap()),
@@ -251,7 +251,7 @@ async fn foreign_entry_at_part_path_is_refused() {
     fs::create_dir_all(place.part(&slack)).unwrap();
     for window in [okta, slack] {
         let error = place.sink().open(&window).await.unwrap_err();
-        assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+        assert!(matches!(error, SinkError::Unusable { .. }), "{error}");
     }
 }
 

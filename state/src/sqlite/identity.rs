@@ -43,9 +43,10 @@ impl SqliteStore {
         self.change_identity(|stored| stored.begin(after, taken))
     }
 
-    /// Stores that the folders of the latest run carry their new marks.
-    pub fn folders_marked(&self) -> Result<(), StateError> {
-        self.change_identity(Ownership::marked).map(drop)
+    /// Stores that the folders `taken` carry their new marks.
+    pub fn folders_marked(&self, taken: &[FolderTaken]) -> Result<(), StateError> {
+        self.change_identity(|stored| stored.marked(taken))
+            .map(drop)
     }
 
     fn change_identity(
@@ -169,13 +170,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.db");
         let store = SqliteStore::open(&path).unwrap();
-        let (begun, mark) = begun(&store);
+        let (begun, taken) = begun(&store);
         assert_eq!(store.identity(2), Ok(begun.clone()));
-        store.folders_marked().unwrap();
+        store.folders_marked(std::slice::from_ref(&taken)).unwrap();
         drop(store);
         let stored = SqliteStore::open(&path).unwrap().identity(2).unwrap();
-        assert_eq!(stored, begun.marked());
-        assert_eq!(stored.folders[0].mark, Some(mark));
+        assert_eq!(stored, begun.marked(std::slice::from_ref(&taken)));
+        assert_eq!(stored.folders[0].mark, Some(taken.next));
     }
 
     #[cfg(unix)]

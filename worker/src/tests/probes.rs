@@ -136,7 +136,7 @@ async fn full_sink_is_probed_every_minute() {
             .fail(SinkCall::Write, number, Applied::Nothing, error);
         let outcome = bench.run().await;
         assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
-        bench.clock.advance_ms(limits::PROBE_FULL_MS);
+        bench.clock.advance_ms(limits::PROBE_LOCAL_MS);
     }
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.source().await.blocked, None);

@@ -22,6 +22,7 @@ async fn full_or_refusing_sink_blocks_source() {
         for error in [
             named(|sink, problem| SinkError::Full { sink, problem }),
             named(|sink, problem| SinkError::Refused { sink, problem }),
+            named(|sink, problem| SinkError::Unusable { sink, problem }),
         ] {
             let bench = Bench::new(|asked| well(asked.page, 2)).await;
             bench.sink.fail(call, 1, Applied::Nothing, error.clone());

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use windlass_core::ids::WindowId;
+use windlass_core::source::Blocked;
 use windlass_core::window::{Window, WindowForm};
 use windlass_state::StateStore;
 
 use crate::exit_code::{ExitCode, UsageError};
-use crate::output::{Output, printable, time};
+use crate::output::{Output, printable, second, time};
 use crate::state::Purpose;
 use crate::target::Target;
 
@@ -17,8 +18,25 @@ pub(crate) async fn show(target: &Target, id: &str, output: Output) -> anyhow::R
     let Some(window) = store.window(&id).await? else {
         return Err(UsageError(format!("there is no window {id}")).into());
     };
-    output.result(&to_json(&window), || full(&window))?;
+    let blocked = if window.is_unfinished() {
+        let record = store.named(&id.timeline.source).await?;
+        record.and_then(|it| it.blocked)
+    } else {
+        None
+    };
+    output.result(&to_json(&window), || {
+        full(&window) + &block(blocked.as_ref())
+    })?;
     Ok(ExitCode::Success)
+}
+
+/// The block of the window's source as a further line; empty if it runs.
+fn block(blocked: Option<&Blocked>) -> String {
+    let line = |it: &Blocked| {
+        let (since, reason) = (second(it.since), printable(&it.reason));
+        format!("{:<18} since {since}: {reason}\n", "source blocked")
+    };
+    blocked.map(line).unwrap_or_default()
 }
 
 /// The attributes as text, each on a line of its own.
@@ -56,6 +74,7 @@ fn plain(value: &Value, is_time: bool) -> String {
 #[cfg(test)]
 mod tests {
     use windlass_core::Timestamp;
+    use windlass_core::source::BlockCause;
 
     use super::*;
 
@@ -92,5 +111,17 @@ mod tests {
         }
         assert_eq!(to_json(&window())["from"], "2026-01-01T00:00:00.000Z");
         assert_eq!(to_json(&window())["done_at"], Value::Null);
+    }
+
+    #[test]
+    fn blocked_source_is_shown_with_its_reason() {
+        let since = Timestamp::from_ms(1_767_225_600_000);
+        let reason = "sink `lake` is full: free some space".to_owned();
+        let blocked = Blocked::new(reason, BlockCause::Local, since, since);
+        assert_eq!(
+            block(Some(&blocked)),
+            "source blocked     since 2026-01-01T00:00:00Z: sink `lake` is full: free some space\n"
+        );
+        assert_eq!(block(None), "");
     }
 }
