@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::tree::{assert_none, read, root};
 
 /// Each room with the lower rooms that it may use.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
+    ("aws", &[]),
     ("core", &[]),
     ("state", &["core"]),
-    ("sink", &["core"]),
-    ("connectors", &["core"]),
+    ("sink", &["aws", "core"]),
+    ("connectors", &["aws", "core"]),
     ("function", &["core"]),
     ("orchestrator", &["core", "state", "function"]),
     (
@@ -59,9 +60,10 @@ const CONFINED: [(&str, &[&str]); 19] = [
     ("aws-sdk-firehose", &["sink"]),
     ("aws-sdk-kinesis", &["sink"]),
     ("aws-sdk-lambda", &["orchestrator"]),
-    ("aws-sdk-s3", &["sink"]),
+    // The SDK's runtime, for calls without an SDK crate.
+    ("aws-runtime", &["aws"]),
     ("aws-sdk-secretsmanager", &["connectors"]),
-    ("aws-sdk-ssm", &["connectors"]),
+    ("aws-smithy-runtime", &["aws"]),
     ("backon", &["worker"]),
     ("clap", &["cli", "tests"]),
     ("comfy-table", &["cli"]),

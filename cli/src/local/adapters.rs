@@ -53,7 +53,7 @@ impl LocalAdapterFactory {
         let (sdk, vault) = if wanted.iter().any(|source| is_on_aws(source, config)) {
             // A stream may name a region of its own.
             let sdk = aws::load(aws::region().await.ok(), None).await;
-            let vault = vault.with_aws_config(&sdk);
+            let vault = vault.with_aws(&sdk);
             (sdk, vault)
         } else {
             (SdkConfig::builder().build(), vault)

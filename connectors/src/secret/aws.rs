@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use secrecy::SecretString;
+use windlass_aws::{ParameterStore, SdkConfig};
 use windlass_core::limits;
 
 use super::{SecretError, SecretRef, Stored};
@@ -45,7 +46,7 @@ const NOT_LET_IN: [&str; 9] = [
 /// The clients of the two stores.
 pub(super) struct Aws {
     secrets_manager: aws_sdk_secretsmanager::Client,
-    ssm: aws_sdk_ssm::Client,
+    parameters: ParameterStore,
 }
 
 /// The error that a service returned.
@@ -56,26 +57,18 @@ struct ErrorText {
 }
 
 impl Aws {
-    /// The same clients with this module's timeouts.
-    pub(super) fn new(
-        secrets_manager: &aws_sdk_secretsmanager::Client,
-        ssm: &aws_sdk_ssm::Client,
-    ) -> Self {
+    /// Clients of `sdk`, with its region, credentials and retries, and this module's timeouts.
+    pub(super) fn new(sdk: &SdkConfig) -> Self {
         let connect = Duration::from_millis(limits::CONNECT_TIMEOUT_MS);
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(TRY_TIMEOUT.min(connect))
             .operation_attempt_timeout(TRY_TIMEOUT)
             .operation_timeout(READ_TIMEOUT)
             .build();
-        let config = secrets_manager.config().to_builder();
-        let config = config.timeout_config(timeouts.clone()).build();
-        let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(config);
-        let config = ssm.config().to_builder();
-        let config = config.timeout_config(timeouts).build();
-        let ssm = aws_sdk_ssm::Client::from_conf(config);
+        let sdk = sdk.to_builder().timeout_config(timeouts).build();
         Self {
-            secrets_manager,
-            ssm,
+            secrets_manager: aws_sdk_secretsmanager::Client::new(&sdk),
+            parameters: ParameterStore::new(&sdk),
         }
     }
 
@@ -92,11 +85,9 @@ impl Aws {
                 reference.accept(text)
             }
             SecretRef::Ssm(stored) => {
-                let response = self.ssm.get_parameter().name(stored.name());
-                let response = response.with_decryption(true).send().await;
-                let response = response.map_err(|error| self.explain(reference, stored, &error))?;
-                let text = response.parameter().and_then(|parameter| parameter.value());
-                reference.accept(text.unwrap_or_default())
+                let text = self.parameters.get(stored.name()).await;
+                let text = text.map_err(|error| self.explain(reference, stored, &error))?;
+                reference.accept(&text.unwrap_or_default())
             }
             SecretRef::Env(_) | SecretRef::File(_) => reference.resolve(),
         }
@@ -104,7 +95,7 @@ impl Aws {
 
     fn region(&self, reference: &SecretRef) -> String {
         let region = match reference {
-            SecretRef::Ssm(_) => self.ssm.config().region().map(AsRef::as_ref),
+            SecretRef::Ssm(_) => self.parameters.region(),
             _ => self.secrets_manager.config().region().map(AsRef::as_ref),
         };
         region.unwrap_or("no region").to_owned()

@@ -1,12 +1,12 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use aws_sdk_secretsmanager::config::Region;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
 use windlass_core::Timestamp;
 use windlass_core::clock::ManualClock;
 use wiremock::ResponseTemplate;
 
-use crate::secret::fake_aws::{FakeAws, error, parameter, secret, secrets_manager, ssm, vault_at};
+use crate::secret::fake_aws::{FakeAws, error, parameter, sdk_at, secret, vault_at};
 
 use super::*;
 
@@ -106,12 +106,11 @@ async fn invalid_process_credentials_block_no_source() {
 #[tokio::test]
 async fn missing_credentials_send_nothing_and_block_nothing() {
     let aws = FakeAws::returning(|_, _| secret("x")).await;
-    let config = aws_sdk_secretsmanager::Config::builder()
-        .behavior_version_latest()
+    let bare = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .endpoint_url(aws.url());
-    let bare = aws_sdk_secretsmanager::Client::from_conf(config.build());
-    let aws_clients = Aws::new(&bare, &ssm(&aws.url()));
+    let aws_clients = Aws::new(&bare.build());
     let error = aws_clients
         .read(&BOTH[0].parse().unwrap())
         .await
@@ -214,19 +213,12 @@ async fn unusable_secret_value_is_rejected_unquoted() {
 
 #[test]
 fn aws_clients_add_timeouts_and_keep_configuration() {
-    let url = "http://127.0.0.1:1";
-    let aws = Aws::new(&secrets_manager(url), &ssm(url));
-    for (timeouts, region) in [
-        (
-            aws.secrets_manager.config().timeout_config(),
-            aws.secrets_manager.config().region(),
-        ),
-        (aws.ssm.config().timeout_config(), aws.ssm.config().region()),
-    ] {
-        let timeouts = timeouts.unwrap();
-        assert_eq!(timeouts.connect_timeout(), Some(TRY_TIMEOUT));
-        assert_eq!(timeouts.operation_attempt_timeout(), Some(TRY_TIMEOUT));
-        assert_eq!(timeouts.operation_timeout(), Some(READ_TIMEOUT));
-        assert_eq!(region.map(AsRef::as_ref), Some("eu-west-1"));
-    }
+    let aws = Aws::new(&sdk_at("http://127.0.0.1:1"));
+    let config = aws.secrets_manager.config();
+    let timeouts = config.timeout_config().unwrap();
+    assert_eq!(timeouts.connect_timeout(), Some(TRY_TIMEOUT));
+    assert_eq!(timeouts.operation_attempt_timeout(), Some(TRY_TIMEOUT));
+    assert_eq!(timeouts.operation_timeout(), Some(READ_TIMEOUT));
+    assert_eq!(config.region().map(AsRef::as_ref), Some("eu-west-1"));
+    assert_eq!(aws.parameters.region(), Some("eu-west-1"));
 }

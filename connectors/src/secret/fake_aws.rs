@@ -4,8 +4,11 @@
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::{Credentials, Region};
+use aws_sdk_secretsmanager::config::{
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider,
+};
 use serde_json::{Value, json};
+use windlass_aws::SdkConfig;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -78,28 +81,20 @@ impl FakeAws {
     }
 }
 
-pub(super) fn secrets_manager(url: &str) -> aws_sdk_secretsmanager::Client {
-    let config = aws_sdk_secretsmanager::Config::builder()
-        .behavior_version_latest()
+/// A configuration for the server at `url`.
+pub(super) fn sdk_at(url: &str) -> SdkConfig {
+    let credentials = Credentials::new("id", "key", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         // The SDK's retries sleep in real time.
         .retry_config(RetryConfig::disabled())
-        .endpoint_url(url);
-    aws_sdk_secretsmanager::Client::from_conf(config.build())
-}
-
-pub(super) fn ssm(url: &str) -> aws_sdk_ssm::Client {
-    let config = aws_sdk_ssm::Config::builder()
-        .behavior_version_latest()
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .endpoint_url(url);
-    aws_sdk_ssm::Client::from_conf(config.build())
+        .endpoint_url(url)
+        .build()
 }
 
 pub(super) fn vault_at(url: &str, clock: &Arc<ManualClock>) -> Arc<Vault> {
     let vault = Vault::new(clock.clone(), Arc::new(SeededEntropy::new(1)));
-    Arc::new(vault.with_aws(&secrets_manager(url), &ssm(url)))
+    Arc::new(vault.with_aws(&sdk_at(url)))
 }

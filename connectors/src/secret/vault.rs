@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::SecretString;
 use tokio::sync::Mutex as AsyncMutex;
+#[cfg(feature = "aws")]
+use windlass_aws::SdkConfig;
 use windlass_core::time::MINUTE_MS;
 use windlass_core::{Clock, Entropy, Timestamp};
 
@@ -67,29 +69,12 @@ impl Vault {
         }
     }
 
-    /// The same vault, with Secrets Manager and the Parameter Store. Replaces the clients' timeouts
-    /// and keeps their region, credentials and retries.
+    /// The same vault, with Secrets Manager and the Parameter Store: in the region of `sdk`, with its
+    /// credentials and retries, and with timeouts of their own.
     #[cfg(feature = "aws")]
-    pub fn with_aws(
-        self,
-        secrets_manager: &aws_sdk_secretsmanager::Client,
-        ssm: &aws_sdk_ssm::Client,
-    ) -> Self {
-        let aws = Some(Aws::new(secrets_manager, ssm));
+    pub fn with_aws(self, sdk: &SdkConfig) -> Self {
+        let aws = Some(Aws::new(sdk));
         Self { aws, ..self }
-    }
-
-    /// [`Vault::with_aws`] with clients built from `sdk`, the configuration that all clients of a
-    /// process share.
-    #[cfg(feature = "aws")]
-    pub fn with_aws_config<'a, C>(self, sdk: &'a C) -> Self
-    where
-        aws_sdk_secretsmanager::Config: From<&'a C>,
-        aws_sdk_ssm::Config: From<&'a C>,
-    {
-        let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(sdk.into());
-        let ssm = aws_sdk_ssm::Client::from_conf(sdk.into());
-        self.with_aws(&secrets_manager, &ssm)
     }
 
     /// The secret that `reference` names, at most a few minutes old.

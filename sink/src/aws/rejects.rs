@@ -1,10 +1,8 @@
 //! Rejects as objects in a bucket: one per page with rejects, or per piece of a large page.
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Builder;
-use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
+use windlass_aws::Bucket;
 use windlass_core::ids::WindowId;
 
 use super::error::Target;
@@ -18,7 +16,7 @@ const CONTENT_TYPE: &str = "application/x-ndjson";
 /// The bucket for the rejects of one stream.
 #[derive(Debug)]
 pub(super) struct RejectsBucket {
-    client: Client,
+    bucket: Bucket,
     place: RejectsPlace,
     target: Target,
 }
@@ -28,12 +26,8 @@ impl RejectsBucket {
     pub(super) fn new(stream: &StreamConfig, account: &SdkConfig) -> Self {
         let place = stream.rejects.clone();
         let region = account.region().map_or("no region", AsRef::as_ref);
-        // S3-compatible services at an endpoint of their own rarely serve a host name per bucket.
-        // The SDK itself recognizes a bare IP address.
-        let has_endpoint = account.endpoint_url().is_some();
-        let config = Builder::from(account).force_path_style(has_endpoint);
         Self {
-            client: Client::from_conf(config.build()),
+            bucket: Bucket::new(account, place.bucket()),
             target: Target {
                 name: format!("bucket `{}` for rejects", place.bucket()),
                 resource: format!("{}/{}/*", place.bucket(), place.prefix()),
@@ -87,19 +81,13 @@ impl RejectsBucket {
     ) -> Result<(), CallError> {
         let lines = Bytes::from(lines);
         loop {
-            let put = self.client.put_object().bucket(self.bucket()).key(key);
-            let put = put.content_type(CONTENT_TYPE);
-            let put = put.body(ByteStream::from(lines.clone()));
-            let call = async {
-                // Boxed: the future of a call is larger than everything around it.
-                let put = Box::pin(put.send()).await;
-                put.map_err(|error| self.target.explain(&error))
-            };
+            let put = self.bucket.put(key, CONTENT_TYPE, lines.clone());
+            let call = async { put.await.map_err(|error| self.target.explain(&error)) };
             by.retry_limit.requested();
             let allowance = by.uplink.allowance();
             let put = by.uplink.in_time(allowance, lines.len(), by.clock, call);
             let failure = match put.await {
-                Ok(_) => return Ok(()),
+                Ok(()) => return Ok(()),
                 Err(refused @ CallError::Refused(_)) => return Err(refused),
                 Err(failure) => failure,
             };

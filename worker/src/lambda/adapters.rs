@@ -75,7 +75,7 @@ impl LambdaAdapterFactory {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, TransportError> {
         let transport = HttpTransport::new()?.confined_to(settings.allowed_hosts.clone());
-        let vault = Vault::new(Arc::clone(&clock), Arc::clone(&entropy)).with_aws_config(&sdk);
+        let vault = Vault::new(Arc::clone(&clock), Arc::clone(&entropy)).with_aws(&sdk);
         let vault = Arc::new(vault);
         let collector = HttpCollector::new(&transport, Arc::clone(&vault), Arc::clone(&clock))?;
         let seams = Seams {
