@@ -1,6 +1,6 @@
 //! The `windlass` command: the complete engine on one machine, and the operator's view of its
-//! state. A library only so that tests of other rooms can parse a configuration; the program is its
-//! one user.
+//! state. A library only so that tests of other rooms can parse a configuration and read the command
+//! line; the program is its one user.
 
 mod args;
 mod aws;
@@ -21,7 +21,7 @@ mod testing;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -31,6 +31,11 @@ use crate::output::Output;
 use crate::target::Target;
 
 pub use crate::config::definitions;
+
+/// The command line, for the reference page that is generated from it.
+pub fn command() -> clap::Command {
+    Args::command()
+}
 
 /// Executes the command line, and returns its exit code.
 pub fn run() -> std::process::ExitCode {

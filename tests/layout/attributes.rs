@@ -1,14 +1,12 @@
 //! The table of a window's attributes in docs/DATA_MODEL.md matches the definition of the stored
 //! form.
-//! definition.
 
 use windlass_core::window::{Attribute, Presence, WindowForm};
 
-use crate::tree::{read, root};
+use crate::generated::assert_current;
 
 const DOCUMENT: &str = "docs/DATA_MODEL.md";
-const BEGIN: &str = "<!-- The table is made of core/src/window/form.rs. -->\n";
-const END: &str = "<!-- End of the table. -->\n";
+const SOURCE: &str = "core/src/window/form.rs";
 
 fn kind(attribute: &Attribute) -> &'static str {
     let of_option = attribute.rust_type.strip_prefix("Option<");
@@ -41,19 +39,5 @@ fn table() -> String {
 
 #[test]
 fn documented_window_attributes_match_stored_form() {
-    let path = root().join(DOCUMENT);
-    let document = read(&path);
-    let (before, rest) = document.split_once(BEGIN).expect("where the table begins");
-    let (shown, after) = rest.split_once(END).expect("where the table ends");
-    let table = table();
-    if shown.trim() != table.trim() && std::env::var_os("UPDATE_DOCS").is_some() {
-        let document = format!("{before}{BEGIN}\n{table}\n{END}{after}");
-        std::fs::write(&path, document).expect("the document is writable");
-        return;
-    }
-    assert_eq!(
-        shown.trim(),
-        table.trim(),
-        "{DOCUMENT} is out of date; run this test with UPDATE_DOCS=1"
-    );
+    assert_current(DOCUMENT, SOURCE, &table());
 }
