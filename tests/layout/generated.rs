@@ -7,7 +7,9 @@ const END: &str = "<!-- End of the generated part. -->\n";
 
 /// The first line of the part that is generated from `source`.
 fn begin(source: &str) -> String {
-    format!("<!-- Generated from {source}; UPDATE_DOCS=1 cargo test --test layout writes it. -->\n")
+    format!(
+        "<!-- Generated from {source}; UPDATE_DOCS=1 cargo test --workspace --test layout writes it. -->\n"
+    )
 }
 
 /// `document` with `content` as the part that is generated from `source`; `None` without such a
