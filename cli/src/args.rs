@@ -8,22 +8,22 @@ use windlass_core::ids::{InvalidId, Lane, SourceName, WindowId};
 
 use crate::state::StateAddress;
 
-/// Pulls audit records out of third-party APIs, window by window, and loses none.
+/// Pulls audit records from third-party APIs, window by window, without losing any.
 #[derive(Debug, Parser)]
 #[command(name = "windlass", bin_name = "windlass", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// The configuration file [default: windlass.yaml]
+    /// Configuration file [default: windlass.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The state, instead of the configuration's: `sqlite:PATH` or `dynamodb:TABLE`. What only looks
-    /// at a state, or operates on it, then needs no configuration
+    /// State to use instead of the configured one: `sqlite:PATH` or `dynamodb:TABLE`. Commands that
+    /// only read or operate a state then need no configuration
     #[arg(long, global = true, value_name = "WHERE")]
     pub(crate) state: Option<StateAddress>,
-    /// Where DynamoDB answers, if not where AWS says; AWS_ENDPOINT_URL does the same for every
+    /// Endpoint of DynamoDB, instead of the default of AWS; AWS_ENDPOINT_URL sets it for every
     /// service
     #[arg(long, global = true, value_name = "URL", value_parser = endpoint_url)]
     pub(crate) endpoint_url: Option<String>,
-    /// How logs are written to standard error
+    /// Format of the logs on standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
     /// Print one JSON document to standard output instead of text
@@ -36,105 +36,106 @@ pub(crate) struct Args {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or stopped cleanly at a checkpoint
-  1  something unexpected failed, or `check SOURCE` got no page from its vendor
-  2  the command line, the configuration or a manifest is wrong
-  3  a source is blocked: its vendor, its secret or its sink refuses it
-  4  there are holes: windows that were given up, to see with `windlass windows`
-  5  the state cannot be used: missing, locked, full, damaged, out of reach,
+  1  unexpected failure, or `check SOURCE` got no page from its vendor
+  2  the command line, the configuration or a manifest is invalid
+  3  a source is blocked by its vendor, its secret store or its sink
+  4  there are gaps: parked windows, which `windlass windows` lists
+  5  the state cannot be used: missing, locked, full, damaged, unreachable,
      not permitted, or of another version
-  6  `run --until-caught-up` was stopped before that, a second signal ended
-     a run, the demo was stopped, or the answer to `apply` or `adopt` was no
+  6  `run --until-caught-up` was stopped early, a second signal ended a run,
+     the demo was stopped, or `apply` or `adopt` was not confirmed
   7  the demo lost or duplicated a record
-  8  `diff` found that `apply` would change something
+  8  `diff` found changes that `apply` would make
   9  `verify` found files that differ from the state
 
-Logs: WINDLASS_LOG sets the filter (default `warn`), NO_COLOR switches colours off.";
+Logs: WINDLASS_LOG sets the filter (default `warn`), NO_COLOR disables colors.";
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// One readable line an event
+    /// One line of text per event
     Text,
-    /// One JSON object an event
+    /// One JSON object per event
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Pull a built-in sample vendor, stop it by force in the middle, resume, and count
+    /// Pull from a built-in sample vendor, kill the run halfway, resume it, and count the records
     Demo(DemoArgs),
-    /// Run the whole loop in this process: plan, pull, deliver, remember
+    /// Run the engine in this process: plan, fetch, deliver and checkpoint windows
     Run(RunArgs),
-    /// Validate the configuration and its manifests; with a source, ask its vendor for one page
+    /// Validate the configuration and its manifests; with a source, also fetch one page from its
+    /// vendor
     Check {
-        /// A source of the configuration
+        /// Source to fetch a page of
         source: Option<String>,
     },
-    /// Say, per source, up to when everything is delivered, and what is still open
+    /// Show each source's watermark, lag and open windows
     Status {
         /// Only this source
         source: Option<String>,
     },
-    /// List the windows of a source, newest last, or those that are not done
+    /// List the windows of a source, the latest last, or those that are not done
     Windows(WindowsArgs),
-    /// Show one window in full
+    /// Show every attribute of one window
     Show {
-        /// The window's id: on a terminal, the heading and the first column of `windlass windows`
+        /// Id of the window: on a terminal, the heading and the first column of `windlass windows`
         window: String,
     },
-    /// Try again: parked windows become ready, and a blocked source is probed at once
+    /// Retry parked windows, and probe blocked sources now
     Retry(RetryArgs),
-    /// Hold sources back: what is in hand goes on, and nothing new starts
+    /// Pause sources; windows in flight finish
     Pause {
-        /// The sources
+        /// Names of the sources
         #[arg(required = true)]
         sources: Vec<SourceName>,
     },
-    /// Let sources go on that `pause` holds back
+    /// Resume paused sources
     Resume {
-        /// The sources
+        /// Names of the sources
         #[arg(required = true)]
         sources: Vec<SourceName>,
     },
-    /// Copy the state file into a new file, also beside a run
+    /// Copy the state file to a new file, also during a run
     Backup {
-        /// The new file; one that exists is left alone
+        /// The new file; an existing file is never replaced
         file: PathBuf,
     },
-    /// Put the configuration's sources into the state, after showing what that changes
+    /// Write the configuration's sources to the state, after showing the changes
     Apply(ApplyArgs),
-    /// Show what `apply` would change, and change nothing
+    /// Show the changes that `apply` would make
     Diff(DiffArgs),
-    /// Rebuild a lost or older state from its output folders, after showing what they hold
+    /// Rebuild a lost or outdated state from its output folders, after showing their contents
     Adopt(AdoptArgs),
-    /// Compare the files of the output folders with the state, beside a run or without one
+    /// Compare the files of the output folders with the state, also during a run
     Verify {
         /// Only this source
         source: Option<String>,
     },
     /// List the connectors, or describe one
     Connectors {
-        /// A connector's name, or the path of a manifest
+        /// Name of a connector, or path of a manifest
         name: Option<String>,
     },
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Stop once every source is complete up to its settled time
+    /// Stop when every source is complete up to its settled time
     #[arg(long)]
     pub(crate) until_caught_up: bool,
-    /// Stop at the next checkpoint after this long, such as `14m`
+    /// Stop at the next checkpoint after this time, such as `14m`
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) max_runtime: Option<std::time::Duration>,
-    /// Most windows worked on at once, over all sources [default: by the memory there is, 4 to 128]
+    /// Maximum number of concurrent windows over all sources [default: 4 to 128, by the memory]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct WindowsArgs {
-    /// The source
+    /// Name of the source
     pub(crate) source: String,
     /// Only windows that start at or after this time
     #[arg(long, value_name = "TIME")]
@@ -151,10 +152,11 @@ pub(crate) struct WindowsArgs {
     /// Only windows that are not done, parked ones included: all of them, the oldest first
     #[arg(long)]
     pub(crate) open: bool,
-    /// Also windows of sweeps that had nothing to read; with --json they are always there
+    /// Include sweep windows that had nothing to read; with --json they are always listed
     #[arg(long)]
     pub(crate) all: bool,
-    /// At most this many, the latest ones, or with --open the oldest [default: 50; with --open, all]
+    /// Maximum number of windows: the latest, or with --open the oldest [default: 50; with --open,
+    /// all]
     #[arg(long)]
     pub(crate) limit: Option<usize>,
 }
@@ -162,7 +164,7 @@ pub(crate) struct WindowsArgs {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct RetryArgs {
-    /// The ids of parked windows, as `windlass windows` prints them, and the names of blocked sources
+    /// Ids of parked windows, as `windlass windows` prints them, and names of blocked sources
     #[arg(value_name = "WINDOW|SOURCE")]
     pub(crate) targets: Vec<RetryTarget>,
     /// Every parked window of this source, and the source itself if it is blocked
@@ -194,48 +196,48 @@ impl FromStr for RetryTarget {
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) diff: DiffArgs,
-    /// Begin new timelines even where the present ones have windows that are not done: those stay
-    /// as they are, and what they lack is never delivered
+    /// Start new timelines even if windows of the present ones are not done: their missing records
+    /// are never delivered
     #[arg(long)]
     pub(crate) abandon: bool,
-    /// Check and show everything, and change nothing
+    /// Check and show everything without a change
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask; needed where nobody can answer
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, short)]
     pub(crate) yes: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct AdoptArgs {
-    /// Show what the folders hold, and change nothing
+    /// Show the contents of the folders without a change
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Also read the time of missing files again, which done windows have delivered
+    /// Also read the time of missing files again, although their windows are done
     #[arg(long)]
     pub(crate) missing: bool,
-    /// Do not ask; needed where nobody can answer
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, short)]
     pub(crate) yes: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// Pause the sources of the state that are missing in the configuration's files; sources of
-    /// other files are left alone
+    /// Pause the stored sources that the configuration's own files no longer name; sources of other
+    /// files stay unchanged
     #[arg(long)]
     pub(crate) prune: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {
-    /// Records the sample vendor holds
+    /// Number of records of the sample vendor
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=5_000_000))]
     pub(crate) records: u64,
-    /// Port of the sample vendor on loopback; any free one by default
+    /// Loopback port of the sample vendor; 0 is any free port
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
-    /// Keep the demo's state and output in this folder instead of deleting them
+    /// Keep the demo's state and output in this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }

@@ -23,8 +23,8 @@ const CAUSE_CHARS_MAX: usize = 300;
 pub(crate) async fn region() -> Result<Region, StateUnusable> {
     let region = region::default_provider().region().await;
     region.ok_or_else(|| {
-        let problem = "there is no AWS region; set AWS_REGION, or choose a profile that has one \
-                       with AWS_PROFILE";
+        let problem = "no AWS region; set AWS_REGION, or set AWS_PROFILE to a profile with a \
+                       region";
         StateUnusable(problem.to_owned())
     })
 }
@@ -55,17 +55,16 @@ fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> String {
     let profile = profile.unwrap_or_default();
     match error {
         CredentialsError::CredentialsNotLoaded(_) => format!(
-            "there are no AWS credentials{profile}; sign in, choose a profile with AWS_PROFILE, or \
-             set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            "no AWS credentials{profile}; sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY"
         ),
         CredentialsError::InvalidConfiguration(_) => format!(
-            "the AWS configuration cannot be used{profile}: {}; look at ~/.aws/config and \
+            "the AWS configuration cannot be used{profile}: {}; check ~/.aws/config and \
              ~/.aws/credentials",
             causes(error)
         ),
         _ => format!(
-            "there are no AWS credentials{profile}: {}; sign in again, or choose another profile \
-             with AWS_PROFILE",
+            "no AWS credentials{profile}: {}; sign in again, or set AWS_PROFILE to another profile",
             causes(error)
         ),
     }
@@ -91,7 +90,7 @@ mod tests {
         let none = CredentialsError::not_loaded_no_source();
         let said = of_credentials(&none, Some("prod"));
         assert!(
-            said.starts_with("there are no AWS credentials (AWS_PROFILE is `prod`); sign in"),
+            said.starts_with("no AWS credentials (AWS_PROFILE is `prod`); sign in"),
             "{said}"
         );
         let expired = CredentialsError::provider_error("the SSO\n  session has expired");
@@ -103,7 +102,7 @@ mod tests {
         let broken = CredentialsError::invalid_configuration("profile a refers to itself");
         let said = of_credentials(&broken, Some(""));
         assert!(
-            said.contains("profile a refers to itself; look at ~/.aws"),
+            said.contains("profile a refers to itself; check ~/.aws"),
             "{said}"
         );
     }

@@ -102,7 +102,7 @@ impl Config {
             let known = self.sources.keys().map(String::as_str).collect();
             let hint = hint(name, &known);
             UsageError(format!(
-                "there is no source `{name}` in the configuration; {hint}"
+                "unknown source `{name}` in the configuration; {hint}"
             ))
             .into()
         })

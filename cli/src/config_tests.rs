@@ -240,7 +240,7 @@ fn collector_is_stored_with_absolute_secret_path() {
     assert!(
         refused
             .to_string()
-            .contains("the secret of `lake` is on this machine")
+            .contains("the secret of sink `lake` is on this machine")
     );
     let plain = lambda(&stored_secret.replace("https", "http")).unwrap_err();
     assert!(
@@ -290,7 +290,7 @@ fn custom_manifest_is_stored_by_package_name() {
     }
     for connector in ["elsewhere/mine.yaml", "manifests/../elsewhere/mine.yaml"] {
         let refused = load(connector).unwrap_err().to_string();
-        let hint = "put the file into `manifests/`";
+        let hint = "move the file to `manifests/`";
         assert!(refused.contains(hint), "{refused}");
     }
 }
@@ -379,9 +379,9 @@ fn partitioned_stream_takes_half_as_many_sources() {
     assert_eq!(load(&partitioned(6, 3)).unwrap().sources.len(), 3);
     assert_eq!(
         error(&partitioned(7, 4)),
-        "windlass.yaml:7:19: `sinks.lake.firehose.partitions`: 7 partitions are room for 3 \
-         sources, because each has up to 2 open, and 4 sources deliver to sink `lake`: move some \
-         to another sink, or ask AWS for more active partitions and write their number here"
+        "windlass.yaml:7:19: `sinks.lake.firehose.partitions`: 7 partitions are enough for 3 \
+         sources with up to 2 open ones each, and 4 sources deliver to sink `lake`; move some to \
+         another sink, or raise the stream's quota of active partitions at AWS and write it here"
     );
 }
 
@@ -391,7 +391,7 @@ fn partitioned_stream_requires_metadata() {
     assert_eq!(
         error(&without(partitioned(500, 1))),
         "windlass.yaml:14:15: `sources.okta-0.metadata`: the stream of sink `lake` partitions \
-         records by `_windlass.source`, and without metadata they have none: remove `metadata: \
+         records by `_windlass.source`, which records without metadata lack; remove `metadata: \
          false`, or choose a sink without `partitions`"
     );
     let plain = partitioned(500, 1).replace("      partitions: 500\n", "");

@@ -43,16 +43,15 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitC
     let mut signals = StopSignals::catch()?;
     let temporary;
     let dir: &Path = if let Some(dir) = &args.keep {
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         if std::fs::read_dir(dir)?.next().is_some() {
             let dir = dir.display();
-            let problem =
-                format!("{dir} is not empty; the demo keeps its files in an empty folder");
+            let problem = format!("folder {dir} is not empty; name a new or empty folder");
             return Err(UsageError(problem).into());
         }
         dir
     } else {
-        temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+        temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
         temporary.path()
     };
     let started = SystemClock.now();
@@ -102,7 +101,7 @@ async fn pull(
     vendor.hold_after(vendor.timeline().pages_needed() / 2);
     let child = running.insert(project.spawn(output)?);
     let interrupted = interrupt(child, project, vendor, output).await?;
-    output.note("the same command again; it takes up each window after its last checkpoint:");
+    output.note("the same command again: each window resumes after its last checkpoint");
     let status = running.insert(project.spawn(output)?).wait().await?;
     if !status.success() {
         bail!("`windlass run` ended with {status}");
@@ -140,7 +139,7 @@ async fn interrupt(
         }
         SystemClock.sleep(LOOK_EVERY_MS).await;
     }
-    bail!("`windlass run` never got into the middle of a window")
+    bail!("`windlass run` ended before it could be interrupted within a window")
 }
 
 /// The demo's configuration, manifest, state and output, in one folder.
@@ -229,7 +228,8 @@ fn report(result: &DemoResult, kept: Option<&PathBuf>, output: Output) -> anyhow
             grouped(duplicated)
         );
         text.push_str(&format!(
-            "interrupted {:>12}  windows, by SIGKILL\npages       {:>12}  fetched; {} would do without the kill\nseconds     {:>12.1}\n",
+            "interrupted {:>12}  windows, by SIGKILL\npages       {:>12}  fetched; {} needed \
+             without the kill\nseconds     {:>12.1}\n",
             result.interrupted,
             grouped(result.pages_fetched),
             grouped(result.pages_needed),

@@ -193,14 +193,15 @@ fn raised_settle_explains_time_already_read() {
     let swept = text(with("settle: 6h"));
     assert!(
         swept.contains(
-            "    time that was read after a settle of 15m is read again 1d after it, by sweeps\n"
+            "    time already read with a settle of 15m is read again by sweeps, 1d later\n"
         ),
         "{swept}"
     );
     let unswept = text(with("settle: 6h\n    sweeps: []"));
     assert!(
         unswept.contains(
-            "    time that was read after a settle of 15m is not read again: it has no sweeps\n"
+            "    time already read with a settle of 15m is not read again: the source has no \
+             sweeps\n"
         ),
         "{unswept}"
     );
@@ -232,7 +233,7 @@ fn source_of_another_file_is_untouched() {
     assert_eq!(changes_of(&difference(true)), changes(Change::Paused));
     assert_eq!(changes_of(&difference(false)), changes(Change::Unnamed));
     insta::assert_snapshot!(difference(false).text(Paint::PLAIN), @r"
-    = 1 source of the state is not in the configuration and left alone (`--prune` pauses it): mine
-    = 2 sources of the state are from files that this configuration does not read, and left alone: old, theirs
+    = 1 source of the state is not in the configuration and left unchanged (`--prune` pauses it): mine
+    = 2 sources of the state are from files that this configuration does not read, and left unchanged: old, theirs
     ");
 }

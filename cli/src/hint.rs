@@ -15,12 +15,12 @@ pub(crate) fn hint(name: &str, known: &BTreeSet<&str>) -> String {
         return hint;
     }
     match known.len() {
-        0 => "there are none".to_owned(),
+        0 => "there are no sources".to_owned(),
         1..=NAMES_SHOWN_MAX => {
             let names: Vec<_> = known.iter().copied().collect();
-            format!("there are: {}", names.join(", "))
+            format!("known sources: {}", names.join(", "))
         }
-        many => format!("`windlass status` lists the {many} that there are"),
+        many => format!("`windlass status` lists all {many}"),
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(hint("okta"), "did you mean `okta_log`?");
         assert_eq!(hint("nvd"), "did you mean `nvd_cpes` or `nvd_cves`?");
         assert_eq!(hint("nvd_cve"), "did you mean `nvd_cves`?");
-        assert_eq!(hint(""), "there are: nvd_cpes, nvd_cves, okta_log");
-        assert_eq!(hint("log"), "there are: nvd_cpes, nvd_cves, okta_log");
+        assert_eq!(hint(""), "known sources: nvd_cpes, nvd_cves, okta_log");
+        assert_eq!(hint("log"), "known sources: nvd_cpes, nvd_cves, okta_log");
     }
 }

@@ -136,8 +136,8 @@ fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
         .find(|word| is_mistyped(word))
     {
         let problem = format!(
-            "`{word}` is no level (off, error, warn, info, debug or trace) and no part of \
-             windlass; if it is a library, write `{word}=debug`"
+            "`{word}` is neither a log level (off, error, warn, info, debug, trace) nor a \
+             windlass module; for another library, write `{word}=debug`"
         );
         return Err(refused(problem));
     }
@@ -185,7 +185,7 @@ mod tests {
             ("hyper", "hyper"),
         ] {
             let refused = log_filter(Some(asked.into())).unwrap_err().to_string();
-            let begin = format!("WINDLASS_LOG: `{word}` is no level (off, error,");
+            let begin = format!("WINDLASS_LOG: `{word}` is neither a log level (off,");
             assert!(refused.starts_with(&begin), "{refused}");
             let end = format!("write `{word}=debug`");
             assert!(refused.ends_with(&end), "{refused}");

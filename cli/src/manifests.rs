@@ -28,17 +28,16 @@ mod tests {
         let said = |name: &str| find(name).unwrap_err().to_string();
         assert_eq!(
             said("okta"),
-            "there is no connector `okta`; did you mean `okta_system_log`?"
+            "unknown connector `okta`; did you mean `okta_system_log`?"
         );
         assert_eq!(
             said("github"),
-            "there is no connector `github`; did you mean `github_advisories` or \
-             `github_audit_log`?"
+            "unknown connector `github`; did you mean `github_advisories` or `github_audit_log`?"
         );
         assert_eq!(
             said("slack_audit_log"),
-            "there is no connector `slack_audit_log`; did you mean `slack_audit_logs`?"
+            "unknown connector `slack_audit_log`; did you mean `slack_audit_logs`?"
         );
-        assert!(said("acme").contains("files ending in .yaml"));
+        assert!(said("acme").contains("files that end in .yaml"));
     }
 }

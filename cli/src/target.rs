@@ -70,7 +70,8 @@ impl Target {
         purpose: Purpose,
     ) -> anyhow::Result<Store> {
         if let (StateAddress::Sqlite(_), Some(_)) = (address, &self.endpoint_url) {
-            let problem = "--endpoint-url says where DynamoDB answers, and the state is a file";
+            let problem = "--endpoint-url is an endpoint of DynamoDB, and the state is a file; \
+                           remove it";
             return Err(UsageError(problem.to_owned()).into());
         }
         state::open(address, self.endpoint_url.as_deref(), purpose).await
@@ -108,14 +109,14 @@ impl Found {
         if configured.contains(name) {
             let command = self.address.what_puts_sources_there();
             return UsageError(format!(
-                "`{name}` is not in the state yet; `{command}` puts it there"
+                "source `{name}` is not in the state yet; `{command}` adds it"
             ));
         }
         let stored = stored.iter().map(|record| record.definition.name.as_str());
         let known: BTreeSet<_> = configured.into_iter().chain(stored).collect();
         let hint = hint(name, &known);
         UsageError(format!(
-            "there is no source `{name}` in {}; {hint}",
+            "unknown source `{name}` in {}; {hint}",
             self.address
         ))
     }

@@ -30,22 +30,24 @@ const AUTHORIZATION: &str = "Authorization";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
     /// The source names no secret, and its connector needs one.
-    #[error("this connector needs a secret; add `secret: env:NAME` or `secret: file:PATH`")]
+    #[error("the connector needs a secret; add `secret: env:NAME` or `secret: file:PATH`")]
     Missing,
     /// The secret is not JSON, and the kind needs several values.
-    #[error("the secret is not a JSON object; this connector needs {0}")]
+    #[error("the secret is not a JSON object; the connector needs {0}")]
     NotJson(&'static str),
     /// The JSON lacks this value, or the value is not a string.
     #[error("the secret's JSON has no text under `{0}`; add it")]
     Field(String),
     /// The secret holds bytes that a header cannot carry.
-    #[error("the secret cannot be sent in a header; remove line breaks and what is not ASCII")]
+    #[error(
+        "the secret cannot be sent in a header; remove line breaks and characters outside ASCII"
+    )]
     NotHeaderText,
     /// HTTP Basic needs a user name and a password.
     #[error("the secret is not of the form `user:password`")]
     NotUserPassword,
     /// The signing key cannot be parsed or used.
-    #[error("`private_key` is not an RSA key in PEM form; use the key file as it was downloaded")]
+    #[error("`private_key` is not an RSA key in PEM form; use the key file as downloaded")]
     Key,
 }
 

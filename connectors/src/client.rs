@@ -104,13 +104,16 @@ impl<T: Transport> Client<T> {
         let mut outcome = self.exchange(used, &request).await?;
         let connector = self.connector.name();
         if let Outcome::Stale(_) = outcome {
-            debug!(connector, "access token rejected; renewing it");
+            debug!(connector, "access token rejected; renewing the token");
             outcome = self.exchange(used, &request).await?;
         }
         if let Outcome::Stale(failure) | Outcome::Rejected(failure) = outcome {
             let (auth, now) = (self.connector.auth(), self.clock.now());
             let renewed = self.keys.renewed(used, auth, failure, now).await?;
-            debug!(connector, "request refused; the secret has changed");
+            debug!(
+                connector,
+                "request rejected and the secret has changed; retrying with the new one"
+            );
             outcome = self.exchange(&renewed, &request).await?;
         }
         match outcome {
@@ -119,8 +122,8 @@ impl<T: Transport> Client<T> {
                 next: Next::Page(next),
                 ..
             }) if used.stand_in(&next) || self.keys.stand_in(&next) => {
-                let message = "the vendor's page token holds the credential it was asked with, \
-                               so it cannot be stored; use another way to be authorised";
+                let message = "the vendor's page token contains the credential of its request and \
+                               cannot be stored; use another kind of auth";
                 Err(Failure::new(FailureClass::Block, message))
             }
             Outcome::Page(page) => Ok(page),
@@ -174,7 +177,8 @@ impl<T: Transport> Client<T> {
         if asked == *allowed && plain {
             return Ok(());
         }
-        let message = format!("a request to {asked} was not sent: only {allowed} is allowed");
+        let message =
+            format!("request to {asked} not sent: only {allowed} is allowed; check `base_url`");
         Err(Failure::new(FailureClass::Block, message))
     }
 }

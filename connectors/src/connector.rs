@@ -73,6 +73,7 @@ struct Signals {
     rules: Vec<Rule>,
     code: Option<usize>,
     message: Option<usize>,
+    header: Option<String>,
     rate: Rate,
 }
 
@@ -107,6 +108,16 @@ impl Connector {
     /// The manifest's defaults for a source with these parameters.
     pub fn defaults(&self) -> &Defaults {
         &self.defaults
+    }
+
+    /// Returns whether the manifest declares ids of records.
+    pub fn reads_ids(&self) -> bool {
+        !self.records.id.is_empty()
+    }
+
+    /// Returns whether the manifest declares the time of records.
+    pub fn reads_times(&self) -> bool {
+        self.records.time.is_some()
     }
 
     /// The auth of the requests.

@@ -75,9 +75,9 @@ fn unknown_parameter_host_needs_matching_base_url() {
         assert_eq!(
             error.to_string(),
             format!(
-                "params.domain: `{domain}` is none of this connector's hosts, *.okta.com, \
-                 *.oktapreview.com, *.okta-emea.com, *.okta-gov.com, *.okta.mil; for a domain of \
-                 your own, also set `base_url: https://{domain}`"
+                "params.domain: `{domain}` is not among the connector's hosts, *.okta.com, \
+                 *.oktapreview.com, *.okta-emea.com, *.okta-gov.com, *.okta.mil; for your own \
+                 domain, also set `base_url: https://{domain}`"
             )
         );
         given.base_url = Some(format!("https://{domain}"));
@@ -117,11 +117,11 @@ fn unknown_and_missing_parameters_are_named() {
     let error = compile(&[("teem", "a")]).unwrap_err().to_string();
     assert_eq!(
         error,
-        "params.teem: `sample` has no such parameter; did you mean `team`?"
+        "params.teem: unknown parameter of `sample`; did you mean `team`?"
     );
     assert_eq!(
         compile(&[]).unwrap_err().to_string(),
-        "params.team: is needed: the team"
+        "params.team: missing: the team"
     );
     let github = crate::registry::find("github_audit_log").unwrap();
     let odd = settings(&[("org", "a"), ("include", "odd")]);

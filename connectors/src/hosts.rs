@@ -33,7 +33,7 @@ pub struct AllowedHosts(Vec<HostRule>);
 pub enum HostsError {
     /// The list is empty: every request would be denied.
     #[error(
-        "names no host; list them with commas between, such as `api.example.com, *.example.org`"
+        "names no host; list hosts separated by commas, such as `api.example.com, *.example.org`"
     )]
     Empty,
     /// The list exceeds `ENTRIES_MAX` entries.

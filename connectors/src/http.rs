@@ -293,7 +293,7 @@ fn accepted() -> HeaderMap {
 /// Fails on forbidden URLs, before a connection is made.
 fn check_url(url: &Url) -> Result<(), TransportError> {
     let problem = if !url.username().is_empty() || url.password().is_some() {
-        "the address holds a user name or password"
+        "the address contains a user name or password"
     } else if !is_confidential(url) {
         "the address is not https (plain http is for loopback addresses only)"
     } else {
@@ -301,7 +301,7 @@ fn check_url(url: &Url) -> Result<(), TransportError> {
     };
     let host = url.host_str().unwrap_or("no host");
     Err(TransportError::Refused(format!(
-        "not sent to {host}: {problem}"
+        "request to {host} not sent: {problem}"
     )))
 }
 
@@ -311,15 +311,19 @@ fn classify(error: reqwest::Error) -> TransportError {
     let text = last_cause(&error);
     if is_certificate_problem(&text) {
         TransportError::Certificate(text)
+    } else if is_plain_http(&text) {
+        TransportError::Connect(format!(
+            "the server did not respond with TLS ({text}); it may serve plain http on this port"
+        ))
     } else if error.is_builder() {
         TransportError::Refused(format!("the request cannot be built: {text}"))
     } else if error.is_timeout() {
         // The underlying causes add no detail.
         TransportError::Timeout(
             if error.is_connect() {
-                "no connection was made"
+                "no connection in time"
             } else {
-                "the reply did not come, or not to its end"
+                "no complete response in time"
             }
             .to_owned(),
         )
@@ -328,6 +332,11 @@ fn classify(error: reqwest::Error) -> TransportError {
     } else {
         TransportError::Interrupted(text)
     }
+}
+
+/// Returns true for a response that is not TLS. rustls reports it only in its text.
+fn is_plain_http(text: &str) -> bool {
+    text.contains("received corrupt message")
 }
 
 /// Returns true for a certificate error. rustls reports it only in its text; its error type is

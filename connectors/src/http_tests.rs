@@ -257,24 +257,24 @@ fn redirect_and_certificate_errors_name_host_setting() {
     for (error, text) in [
         (
             redirect(Some("acme.okta-emea.com")),
-            "HTTP 302 redirects to acme.okta-emea.com, and redirects are not followed; if the vendor \
-             has moved there, set `params.domain` of the source to that host",
+            "HTTP 302 redirects to acme.okta-emea.com, and redirects are not followed; if the \
+             vendor has moved there, set `params.domain` of the source to that host",
         ),
         (
             redirect(None),
-            "HTTP 302 redirects to a host that is not named here, and redirects are not followed; if \
-             the vendor has moved there, set `params.domain` of the source to that host",
+            "HTTP 302 redirects to a host that is omitted here, and redirects are not followed; \
+             if the vendor has moved there, set `params.domain` of the source to that host",
         ),
         (
             redirect(Some("acme.okta.com")),
-            "HTTP 302 redirects to acme.okta.com, and redirects are not followed; check the path in \
-             the manifest, and the credentials: some vendors redirect to a login page",
+            "HTTP 302 redirects to acme.okta.com, and redirects are not followed; check the path \
+             in the manifest, and the credentials: some vendors redirect to a login page",
         ),
         (
             TransportError::Certificate("invalid peer certificate: UnknownIssuer".to_owned()),
-            "the server's certificate is not trusted: invalid peer certificate: UnknownIssuer; check \
-             `params.domain` of the source, this machine's clock, and its certificate store; nothing \
-             was sent",
+            "the server's certificate is not trusted: invalid peer certificate: UnknownIssuer; \
+             check `params.domain` of the source, this machine's clock, and its certificate \
+             store; nothing was sent",
         ),
     ] {
         let failure = error.into_failure(&asked, "`params.domain`");

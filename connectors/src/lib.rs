@@ -21,6 +21,7 @@
 //! | `readings` | a text with its escapings undone |
 //! | `scripted` | a transport for tests (feature `test-util`) |
 
+mod arrays;
 pub mod auth;
 pub mod client;
 pub mod connector;

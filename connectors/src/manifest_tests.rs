@@ -55,7 +55,7 @@ fn wrong_word_lists_valid_ones() {
     let error = Manifest::load("sample.yaml", &text)
         .unwrap_err()
         .to_string();
-    insta::assert_snapshot!(error, @"sample.yaml:16:16: `included` is not one of the words allowed here; expected one of inclusive, exclusive, unknown");
+    insta::assert_snapshot!(error, @"sample.yaml:16:16: `included` is not allowed here; expected one of inclusive, exclusive, unknown");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn hosts_must_be_valid_and_include_own() {
     let given = |hosts: &str| format!("base_url: https://api.example.com\nhosts: {hosts}\n");
     insta::assert_snapshot!(error("base_url", &given("[\"*.example.com\", https://x.test]")), @"sample.yaml:5:26: `https://x.test` is not a host; write it like api.example.com, without https:// and slashes");
     insta::assert_snapshot!(error("base_url", &given("[\"*.com\"]")), @"sample.yaml:5:9: `*.com` allows too much; name at least two labels, like *.example.com");
-    insta::assert_snapshot!(error("base_url", &given("[\"*.example.org\"]")), @"sample.yaml:5:8: `hosts`: does not allow the host of base_url; leave `hosts` out where no parameter stands in base_url");
+    insta::assert_snapshot!(error("base_url", &given("[\"*.example.org\"]")), @"sample.yaml:5:8: `hosts`: does not allow the host of `base_url`; remove `hosts`: `base_url` has no parameter");
     for hosts in ["[]", "[\"*.example.com\"]", "[a.test, api.example.com]"] {
         assert!(Manifest::load("sample.yaml", &sample("base_url", &given(hosts))).is_ok());
     }
@@ -89,7 +89,7 @@ fn tail_mode_is_rejected() {
     let error = Manifest::load("sample.yaml", &text)
         .unwrap_err()
         .to_string();
-    insta::assert_snapshot!(error, @"sample.yaml:12:9: `window.mode`: `tail` is not in this build; write `mode: window` if the API takes a start and an end");
+    insta::assert_snapshot!(error, @"sample.yaml:12:9: `window.mode`: `tail` is not supported; write `mode: window` if the API accepts a start and an end");
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn unit_over_one_year_is_rejected() {
 #[test]
 fn page_needs_token_place_and_end_test() {
     let no_place = "page:\n  token: { body: next }\n  end: [token_absent]\n";
-    insta::assert_snapshot!(error("page", no_place), @"sample.yaml:21:3: `page`: the token goes nowhere; add `to: { query: NAME }`, or `to: url` for a next link");
-    insta::assert_snapshot!(error("page", "page:\n  end: []\n"), @"sample.yaml:21:8: `page.end`: a window must be able to end; write `end: [token_absent]`, or what the vendor documents");
+    insta::assert_snapshot!(error("page", no_place), @"sample.yaml:21:3: `page`: has a token without a place in the request; add `to: { query: NAME }`, or `to: url` for a next link");
+    insta::assert_snapshot!(error("page", "page:\n  end: []\n"), @"sample.yaml:21:8: `page.end`: has no end test; write `end: [token_absent]`, or the end that the vendor documents");
     insta::assert_snapshot!(error("page", "page:\n  end: [page_short]\n"), @"sample.yaml:21:8: `page.end`: `page_short` needs `page.size`; add `size:` under page");
 }
 
@@ -125,14 +125,15 @@ fn page_needs_token_place_and_end_test() {
 fn offset_paging_requires_total_reached() {
     let offset =
         "page:\n  token: { offset: { total: n } }\n  to: { query: o }\n  end: [page_empty]\n";
-    insta::assert_snapshot!(error("page", offset), @"sample.yaml:23:8: `page.end`: offset paging ends at its total; add `total_reached`");
+    insta::assert_snapshot!(error("page", offset), @"sample.yaml:23:8: `page.end`: offset paging needs the end test of its total; add `total_reached`");
     let token = "page:\n  token: { body: n }\n  to: { query: o }\n  end: [total_reached]\n";
     insta::assert_snapshot!(error("page", token), @"sample.yaml:23:8: `page.end`: `total_reached` needs offset paging; write `token: { offset: { total: PATH } }`");
 }
 
 #[test]
 fn page_size_is_declared_once_and_positive() {
-    let request = "request:\n  path: /v1\n  query: { since: \"{from}\", until: \"{to}\", n: \"{page_size}\" }\n";
+    let request = "request:\n  path: /v1\n  query: { since: \"{from}\", until: \"{to}\", n: \
+                   \"{page_size}\" }\n";
     insta::assert_snapshot!(error("request", request), @"sample.yaml:10:10: `request.query`: `{page_size}` needs `page.size`; add `size:` under page");
     let path =
         "request:\n  path: /v1/{page_size}\n  query: { since: \"{from}\", until: \"{to}\" }\n";
@@ -141,7 +142,7 @@ fn page_size_is_declared_once_and_positive() {
     insta::assert_snapshot!(error("page", none), @"sample.yaml:22:9: `page.size`: must be at least 1");
     let param = error("params", "params:\n  team: {}\n  page_size: {}\n");
     assert!(
-        param.contains("`params.page_size`: must be of a-z"),
+        param.contains("`params.page_size`: must consist of a-z"),
         "{param}"
     );
 }
@@ -157,20 +158,90 @@ fn zero_rate_limits_are_rejected() {
 
 #[test]
 fn rule_matching_every_success_is_rejected() {
-    insta::assert_snapshot!(error("errors", "errors:\n  - { status: 200, class: page }\n"), @"sample.yaml:30:5: `errors[0]`: would make every page an error; add `path` and `in`");
+    insta::assert_snapshot!(error("errors", "errors:\n  - { status: 200, class: page }\n"), @"sample.yaml:30:5: `errors[0]`: makes every response with HTTP 200 an error; add a test: `path` or `header` with `in`, or `text`");
+    insta::assert_snapshot!(error("errors", "errors:\n  - { status: [404, 204], class: page }\n"), @"sample.yaml:30:5: `errors[0]`: makes every response with HTTP 204 an error; add a test: `path` or `header` with `in`, or `text`");
+}
+
+#[test]
+fn full_page_without_token_needs_an_end() {
+    let error = error("page", "page:\n  end: [page_short]\n  size: 10\n");
+    let problem = "`page.end`: does not end a full page, and there is no token for the next one";
+    assert!(error.contains(problem), "{error}");
+}
+
+#[test]
+fn status_that_is_no_number_shows_valid_form() {
+    for status in ["4xx", "[404, 5xx]", "99", "-1"] {
+        let error = error(
+            "errors",
+            &format!("errors:\n  - {{ status: {status}, class: page }}\n"),
+        );
+        let expected = "is not an HTTP status; write it like 404, or a list like [400, 404]";
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn end_test_without_its_path_shows_valid_form() {
+    let page =
+        |end: &str| format!("page:\n  token: {{ body: n }}\n  to: {{ query: o }}\n  end: {end}\n");
+    let bare = error("page", &page("[flag_false]"));
+    let expected = "`flag_false` needs the path of a flag; write `{ flag_false: PATH }`";
+    assert!(bare.contains(expected), "{bare}");
+    let other = error("page", &page("[page_shor]"));
+    assert!(other.ends_with("did you mean `page_short`?"), "{other}");
+    let two = error("page", &page("[{ flag_false: a, page_empty: b }]"));
+    assert!(two.contains("expected one key only"), "{two}");
+    let unknown = error("page", &page("[{ flag: a }]"));
+    assert!(unknown.contains("`flag` is not allowed here"), "{unknown}");
+}
+
+#[test]
+fn unusable_method_and_header_names_are_rejected() {
+    let request = |rest: &str| {
+        format!(
+            "request:\n  path: /v1\n  query: {{ since: \"{{from}}\", until: \"{{to}}\" }}\n  \
+             {rest}\n"
+        )
+    };
+    let method = error("request", &request("method: POST"));
+    assert!(
+        method.ends_with("`POST` is not allowed here; expected `GET`"),
+        "{method}"
+    );
+    for name in ["\"\"", "\"a b\"", "\"X\\r\\nY\"", "\"a:b\""] {
+        let error = error("request", &request(&format!("headers: {{ {name}: x }}")));
+        assert!(error.contains("is not a header name"), "{error}");
+    }
+    for name in ["Host", "content-length"] {
+        let error = error("request", &request(&format!("headers: {{ {name}: x }}")));
+        assert!(
+            error.contains("is set by the HTTP client; remove it"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn control_characters_of_file_are_escaped_in_message() {
+    let error = error("errors", "\"\\e[31m\": 1\n");
+    assert!(
+        error.contains("\\u{1b}[31m") && !error.contains('\u{1b}'),
+        "{error}"
+    );
 }
 
 #[test]
 fn setting_of_another_auth_kind_is_rejected() {
-    insta::assert_snapshot!(error("auth", "auth: { kind: bearer, subject: x }\n"), @"sample.yaml:7:32: unknown field `subject`; expected one of optional");
+    insta::assert_snapshot!(error("auth", "auth: { kind: bearer, subject: x }\n"), @"sample.yaml:7:32: unknown field `subject`; expected `optional`");
     insta::assert_snapshot!(error("auth", "auth: { kind: header }\n"), @"sample.yaml:7:1: field `headers` is missing; add `headers:` here");
     insta::assert_snapshot!(error("auth", "auth: { kind: header, headers: [] }\n"), @"sample.yaml:7:7: `auth`: kind `header` needs `headers`; add `headers: [{ name: ... }]`");
-    insta::assert_snapshot!(error("auth", "auth: { kind: header, headers: [{ name: a }, { name: b }] }\n"), @"sample.yaml:7:32: `auth.headers`: several headers cannot share one secret; give each header the `field` of the JSON secret it takes");
+    insta::assert_snapshot!(error("auth", "auth: { kind: header, headers: [{ name: a }, { name: b }] }\n"), @"sample.yaml:7:32: `auth.headers`: several headers share one secret; give each header the `field` of the JSON secret that it takes");
     insta::assert_snapshot!(error("auth", "auth:\n  kind: header\n  headers: [{ nam: a }]\n"), @"sample.yaml:9:20: unknown field `nam`; did you mean `name`?");
     insta::assert_snapshot!(error("auth", "auth:\n  optional: true\n  kind: basic\n  usr: x\n"), @"sample.yaml:10:8: unknown field `usr`; did you mean `user`?");
     insta::assert_snapshot!(error("auth", "auth:\n  kind: header\n  headers: [{ name: a }]\n  name: x\n"), @"sample.yaml:10:9: unknown field `name`; expected one of headers, optional");
     insta::assert_snapshot!(error("auth", "auth: { kind: none, optional: true }\n"), @"sample.yaml:7:31: unknown field `optional`");
-    insta::assert_snapshot!(error("auth", "auth: { kind: bearr }\n"), @"sample.yaml:7:9: `bearr` is not one of the words allowed here; did you mean `bearer`?");
+    insta::assert_snapshot!(error("auth", "auth: { kind: bearr }\n"), @"sample.yaml:7:9: `bearr` is not allowed here; did you mean `bearer`?");
     insta::assert_snapshot!(error("auth", "auth: { optional: true }\n"), @"sample.yaml:7:9: field `kind` is missing; add `kind:` here");
     insta::assert_snapshot!(error("auth", "auth: { kind: jwt_bearer, token_url: \"http://a.test\" }\n"), @"sample.yaml:7:7: `http://a.test` must be https; plain http is for loopback addresses only; write it like https://login.example.com/token");
 }
@@ -178,8 +249,8 @@ fn setting_of_another_auth_kind_is_rejected() {
 #[test]
 fn strict_order_needs_filtered_time() {
     let records = |more: &str| format!("records:\n  path: items\n  strict: true\n{more}");
-    insta::assert_snapshot!(error("records", &records("  order: oldest_first\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; name the documented `order` and `time`, or leave `strict` out");
-    insta::assert_snapshot!(error("records", &records("  order: unknown\n  time: { path: at, format: rfc3339 }\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; name the documented `order` and `time`, or leave `strict` out");
+    insta::assert_snapshot!(error("records", &records("  order: oldest_first\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; add the documented `order` and `time`, or remove `strict`");
+    insta::assert_snapshot!(error("records", &records("  order: unknown\n  time: { path: at, format: rfc3339 }\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; add the documented `order` and `time`, or remove `strict`");
     let ordered = records("  order: oldest_first\n  time: { path: at, format: rfc3339 }\n");
     let text = sample("records", &ordered);
     assert!(Manifest::load("sample.yaml", &text).is_ok());
@@ -196,7 +267,7 @@ fn sweeps_need_ids_and_ascending_ages() {
     assert_ne!(without_id, with("[24h]"));
     let error = |text: &str| Manifest::load("sample.yaml", text).unwrap_err().to_string();
     assert!(Manifest::load("sample.yaml", &with("[24h, 72h]")).is_ok());
-    insta::assert_snapshot!(error(&without_id), @"sample.yaml:19:11: `window.sweeps`: needs ids that are the same on every reading; name the paths of `records.id`, or leave `sweeps` out");
+    insta::assert_snapshot!(error(&without_id), @"sample.yaml:19:11: `window.sweeps`: needs record ids that are the same on every read; add `records.id`, or remove `sweeps`");
     let arrival = with("[24h]").replace("clock: event", "clock: arrival");
     assert!(error(&arrival).contains("needs `window.clock: event`"));
     insta::assert_snapshot!(error(&with("[72h, 24h]")), @"sample.yaml:19:11: `window.sweeps`: must be ascending; write it like `sweeps: [24h, 72h]`");

@@ -328,16 +328,18 @@ impl Paging {
             Ahead::Next(token) | Ahead::Certain(token) => token,
             Ahead::Stuck(message) => return Err(Failure::new(FailureClass::Page, message)),
             Ahead::Last(_) => {
-                let message = "the page names no next page and does not end the window";
+                let message = "the response has no next page, and no end test holds; check \
+                               `page.token` and `page.end`";
                 return Err(Failure::new(FailureClass::Page, message));
             }
         };
         if token.len() > limits::CURSOR_BYTES_MAX {
-            let message = "the page token is longer than can be stored";
+            let (bytes, max) = (token.len(), limits::CURSOR_BYTES_MAX);
+            let message = format!("the page token has {bytes} bytes, and the limit is {max}");
             return Err(Failure::new(FailureClass::Page, message));
         }
         if Some(token.as_str()) == asked.token {
-            let message = "the page token did not advance";
+            let message = "the page token of the response is the one of the request";
             let failure = Failure::new(FailureClass::Restart, message);
             return Err(failure.with_status(response.status));
         }

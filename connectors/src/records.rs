@@ -86,10 +86,10 @@ pub enum NoArray {
     #[error("has no array")]
     Missing,
     /// The path holds a value of another type.
-    #[error("has something other than an array")]
+    #[error("has no array but another value")]
     Other,
     /// A key is repeated, and the elements before the last array exceed one piece.
-    #[error("has several arrays of more than {RECORDS_AT_ONCE_MAX} records together")]
+    #[error("has a repeated key with more than {RECORDS_AT_ONCE_MAX} records in its arrays")]
     Several,
 }
 

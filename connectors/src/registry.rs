@@ -40,7 +40,7 @@ const BUILT_IN: [(&str, &str); 6] = [
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// No built-in manifest has this name.
-    #[error("there is no connector `{name}`; {hint}")]
+    #[error("unknown connector `{name}`; {hint}")]
     Unknown {
         /// The requested name.
         name: String,
@@ -124,7 +124,10 @@ fn find_built_in(connector: &str) -> Result<Manifest, RegistryError> {
         format!("did you mean `{word}`?")
     } else {
         let names: Vec<_> = names().collect();
-        format!("there are {}, and files ending in .yaml", names.join(", "))
+        format!(
+            "known connectors: {}, and files that end in .yaml",
+            names.join(", ")
+        )
     };
     Err(RegistryError::Unknown {
         name: connector.to_owned(),
@@ -144,7 +147,7 @@ fn from_file(path: &Path) -> Result<Manifest, RegistryError> {
         .read_to_string(&mut text)
         .map_err(failed)?;
     if u64::try_from(text.len()).is_ok_and(|length| length > limits::FILE_BYTES_MAX) {
-        let problem = format!("it is larger than {} bytes", limits::FILE_BYTES_MAX);
+        let problem = format!("the file is larger than {} bytes", limits::FILE_BYTES_MAX);
         return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, problem)));
     }
     Ok(Manifest::load(&shown, &text)?)

@@ -33,7 +33,7 @@ fn unknown_name_suggests_closest_one() {
     let error = find("google_report").unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no connector `google_report`; did you mean `google_reports`?"
+        "unknown connector `google_report`; did you mean `google_reports`?"
     );
     assert!(find("x").unwrap_err().to_string().contains("nvd_cves"));
 }

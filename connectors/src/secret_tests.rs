@@ -65,7 +65,9 @@ fn aws_references_parse_without_aws_support() {
         let scheme = text.split(':').next().unwrap();
         assert_eq!(
             error.to_string(),
-            format!("`{scheme}:` secrets are not in this build; use `env:NAME` or `file:PATH`")
+            format!(
+                "`{scheme}:` secrets are not supported by this build; use `env:NAME` or `file:PATH`"
+            )
         );
         assert!(!error.may_pass());
     }
@@ -139,7 +141,7 @@ fn field_is_one_string_of_json_object() {
         let error = part(&format!("ssm:a#{field}"), &bundle).unwrap_err();
         assert!(matches!(error, SecretError::NoField(_)), "{field}: {error}");
         let expected =
-            format!("`ssm:a#{field}`: the secret's JSON has no text under that field; add it");
+            format!("`ssm:a#{field}`: the secret's JSON has no text in that field; add it");
         assert_eq!(error.to_string(), expected);
         assert!(!format!("{error:?}").contains(CANARY));
     }

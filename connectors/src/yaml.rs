@@ -3,11 +3,12 @@
 
 mod place;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{Error, Location};
+use windlass_core::printable::is_printable;
 
 use self::place::{Place, key_below, locate_first, value_until};
 
@@ -32,14 +33,30 @@ impl fmt::Display for YamlError {
         if self.line > 0 {
             write!(f, "{}:{}:", self.line, self.column)?;
         }
-        write!(f, " {}", self.problem)?;
+        write!(f, " {}", Shown(&self.problem))?;
         self.hint
             .as_ref()
-            .map_or(Ok(()), |hint| write!(f, "; {hint}"))
+            .map_or(Ok(()), |hint| write!(f, "; {}", Shown(hint)))
     }
 }
 
 impl std::error::Error for YamlError {}
+
+/// Text of a file, with its control and invisible characters escaped.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if is_printable(c) {
+                f.write_char(c)?;
+            } else {
+                write!(f, "{}", c.escape_default())?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Parses `text`, the content of `file`, as a `T`.
 pub fn load<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError> {
@@ -179,14 +196,11 @@ fn words(error: &Error) -> (String, Option<String>) {
         ),
         Error::SerdeUnknownVariant {
             variant, expected, ..
-        } if variant == "~" => (
-            "a value is missing here".to_owned(),
-            hint_for(variant, expected),
-        ),
+        } if variant == "~" => ("missing value".to_owned(), hint_for(variant, expected)),
         Error::SerdeUnknownVariant {
             variant, expected, ..
         } => (
-            format!("`{variant}` is not one of the words allowed here"),
+            format!("`{variant}` is not allowed here"),
             hint_for(variant, expected),
         ),
         Error::SerdeMissingField { field, .. } => (
@@ -208,7 +222,7 @@ fn words(error: &Error) -> (String, Option<String>) {
         ),
         Error::Message { msg, .. } => split_hint(msg),
         Error::DuplicateMappingKey { key, .. } => (
-            format!("`{}` is given twice", key.as_deref().unwrap_or_default()),
+            format!("duplicate key `{}`", key.as_deref().unwrap_or_default()),
             Some("keep one of them".to_owned()),
         ),
         other => shape(other),
@@ -219,7 +233,7 @@ fn words(error: &Error) -> (String, Option<String>) {
 fn shape(error: &Error) -> (String, Option<String>) {
     let (problem, hint) = match error {
         Error::Eof { .. } => ("the file is empty", None),
-        Error::NullIntoString { .. } => ("a value is missing here", None),
+        Error::NullIntoString { .. } => ("missing value", None),
         Error::Unexpected { expected, .. } => match *expected {
             "mapping start" => ("expected a map", Some("write `{ ... }`")),
             "sequence start" => ("expected a list", Some("write `[ ... ]`")),
@@ -241,17 +255,19 @@ fn shape(error: &Error) -> (String, Option<String>) {
         Error::ExpectedMappingEndAfterEnumVariantValue { .. } => {
             ("expected one key only", Some("keep one of them"))
         }
-        Error::MultipleDocuments { .. } => (
-            "a second document begins here",
-            Some("keep one document in a file"),
-        ),
+        Error::MultipleDocuments { .. } => {
+            ("second YAML document", Some("keep one document per file"))
+        }
         other => return (without_place(&other.to_string()), None),
     };
     (problem.to_owned(), hint.map(str::to_owned))
 }
 
 fn hint_for(given: &str, expected: &[&'static str]) -> Option<String> {
-    let list = || format!("expected one of {}", expected.join(", "));
+    let list = || match expected {
+        [only] => format!("expected `{only}`"),
+        several => format!("expected one of {}", several.join(", ")),
+    };
     match did_you_mean(given, expected.iter().copied()) {
         Some(word) => Some(format!("did you mean `{word}`?")),
         None => (!expected.is_empty()).then(list),

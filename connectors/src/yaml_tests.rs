@@ -87,7 +87,7 @@ fn wrong_shape_is_described_in_yaml_terms() {
     "window:\n  initial: { a: 1 }\n"
         a.yaml:2:12: expected a single value; put quotes around text that begins with a brace or a bracket
     "tags:\n  a:\n  b: x\n"
-        a.yaml:2:4: a value is missing here
+        a.yaml:2:4: missing value
     "tags: [a]\n"
         a.yaml:1:7: expected a map; write `{ ... }`
     "list: a\n"
@@ -103,13 +103,13 @@ fn wrong_shape_is_described_in_yaml_terms() {
     "kind: [plain]\n"
         a.yaml:1:7: expected a map; write `{ ... }`
     "window: { initial: 1 }\n---\nflag: true\n"
-        a.yaml:3:1: a second document begins here; keep one document in a file
+        a.yaml:3:1: second YAML document; keep one document per file
     "##);
 }
 
 #[test]
 fn duplicate_key_is_rejected() {
-    insta::assert_snapshot!(error("window: { initial: 1 }\nwindow: { initial: 2 }\n"), @"a.yaml:2:1: `window` is given twice; keep one of them");
+    insta::assert_snapshot!(error("window: { initial: 1 }\nwindow: { initial: 2 }\n"), @"a.yaml:2:1: duplicate key `window`; keep one of them");
 }
 
 #[test]

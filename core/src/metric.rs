@@ -38,33 +38,33 @@ macro_rules! metrics {
 }
 
 metrics! {
-    TICK_COMPLETED "TickCompleted" "Count" "Ticks that read and planned everything they could.";
-    TICK_DURATION "TickDurationMs" "Milliseconds" "How long one tick took.";
-    SOURCES "Sources" "Count" "Sources of the shards that were planned.";
+    TICK_COMPLETED "TickCompleted" "Count" "Ticks that read and planned everything.";
+    TICK_DURATION "TickDurationMs" "Milliseconds" "Duration of one tick.";
+    SOURCES "Sources" "Count" "Sources of the planned shards.";
     SOURCES_FAILED "SourcesFailed" "Count" "Sources and shards that could not be read or planned.";
-    SOURCES_BLOCKED "SourcesBlocked" "Count" "Sources that their vendor, their secret or their sink refuses.";
-    SOURCES_ENDANGERED "SourcesEndangered" "Count" "Sources whose vendor will soon drop records that are not delivered, or has begun to.";
-    MAX_SOURCE_LAG "MaxSourceLagSeconds" "Seconds" "Of all sources that are not paused or finished, the longest time between now and `complete_through`.";
+    SOURCES_BLOCKED "SourcesBlocked" "Count" "Blocked sources.";
+    SOURCES_ENDANGERED "SourcesEndangered" "Count" "Sources whose vendor will soon drop undelivered records, or has begun to.";
+    MAX_SOURCE_LAG "MaxSourceLagSeconds" "Seconds" "The largest lag of the sources that are not paused or finished.";
     OLDEST_OPEN_WINDOW "OldestOpenWindowSeconds" "Seconds" "Age of the oldest window that is neither done nor parked.";
-    WINDOWS_CREATED "WindowsCreated" "Count" "Windows created.";
-    WINDOWS_DISPATCHED "WindowsDispatched" "Count" "Windows handed to workers.";
-    WINDOWS_EXPIRED "WindowsExpired" "Count" "Leases and dispatches that ran out: killed workers, lost invocations.";
-    WINDOWS_PARKED "WindowsParked" "Count" "Holes there are: windows given up until somebody retries them.";
+    WINDOWS_CREATED "WindowsCreated" "Count" "Created windows.";
+    WINDOWS_DISPATCHED "WindowsDispatched" "Count" "Windows dispatched to workers.";
+    WINDOWS_EXPIRED "WindowsExpired" "Count" "Expired leases and dispatches: killed workers, lost invocations.";
+    WINDOWS_PARKED "WindowsParked" "Count" "Windows that are parked now.";
     WINDOWS_LAPSED "WindowsLapsed" "Count" "Windows that the vendor dropped before anything of them was read.";
-    INVOCATIONS "WorkerInvocations" "Count" "Worker invocations asked for and accepted.";
+    INVOCATIONS "WorkerInvocations" "Count" "Worker invocations that Lambda accepted.";
     INVOCATIONS_REFUSED "WorkerInvocationsRefused" "Count" "Worker invocations that Lambda did not accept.";
-    WINDOWS_DONE "WindowsDone" "Count" "Windows completed.";
-    WINDOWS_YIELDED "WindowsYielded" "Count" "Windows given back to go on later.";
-    WINDOWS_FAILED "WindowsFailed" "Count" "Windows given back because something is wrong with them.";
-    WINDOWS_FENCED "WindowsFenced" "Count" "Windows that another worker had taken meanwhile.";
+    WINDOWS_DONE "WindowsDone" "Count" "Completed windows.";
+    WINDOWS_YIELDED "WindowsYielded" "Count" "Windows released to be resumed later.";
+    WINDOWS_FAILED "WindowsFailed" "Count" "Windows released because of an error of their own.";
+    WINDOWS_FENCED "WindowsFenced" "Count" "Windows that another worker had claimed in the meantime.";
     PAGES "Pages" "Count" "Pages made durable.";
-    RECORDS "Records" "Count" "Records delivered.";
-    RECORDS_REJECTED "RecordsRejected" "Count" "Records that went to the rejects.";
-    BYTES_IN "BytesIn" "Bytes" "Bytes of records as vendors sent them.";
-    BYTES_SENT "BytesSent" "Bytes" "Bytes handed to the stream, metadata included.";
-    BYTES_BILLED "BytesBilled" "Bytes" "Bytes that the stream bills for them, rounded up as it does.";
+    RECORDS "Records" "Count" "Delivered records.";
+    RECORDS_REJECTED "RecordsRejected" "Count" "Rejects.";
+    BYTES_IN "BytesIn" "Bytes" "Bytes of records as received from vendors.";
+    BYTES_SENT "BytesSent" "Bytes" "Bytes sent to the stream, metadata included.";
+    BYTES_BILLED "BytesBilled" "Bytes" "Bytes that the stream bills, rounded up.";
     SINK_CALLS "SinkCalls" "Count" "Requests to the stream.";
-    SINK_ENTRIES_RESENT "SinkEntriesResent" "Count" "Entries that the stream refused and took later.";
+    SINK_ENTRIES_RESENT "SinkEntriesResent" "Count" "Entries that the stream rejected at first and accepted later.";
 }
 
 /// The log line of some metrics.

@@ -67,7 +67,7 @@ fn park(window: &Window, now: Timestamp) -> Event {
         let times = window.deaths().saturating_sub(1);
         let reason = format!(
             "the process died {times} times while this window was the only suspect, each time \
-             before a page; it is retried daily"
+             before its first page; it is retried daily"
         );
         return Event::Park { reason, now };
     }

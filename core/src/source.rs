@@ -140,7 +140,7 @@ impl Policy {
         let sweeps = &self.sweeps_ms;
         let ascending = sweeps.windows(2).all(|pair| pair[0] < pair[1]);
         if sweeps.len() > limits::SWEEPS_MAX {
-            return Err("at most 4 are possible");
+            return Err("must have at most 4 values");
         }
         if !ascending {
             return Err("must be in ascending order, without repetition");

@@ -29,11 +29,11 @@ impl CycleDetector {
     pub fn closes(&mut self, token: Option<&str>) -> Option<&'static str> {
         let token = token?;
         if token.len() > limits::CURSOR_BYTES_MAX {
-            return Some("the vendor's page token is too long to store");
+            return Some("the vendor's page token is longer than the limit of 16 KiB");
         }
         let hash = hash(token);
         if self.recent.contains(&hash) || self.landmark == Some(hash) {
-            return Some("the vendor's page tokens go in a circle");
+            return Some("the vendor's page tokens form a cycle");
         }
         self.remember(hash);
         None

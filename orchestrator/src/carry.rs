@@ -154,7 +154,11 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                     return Ok(if was_made { Made::Yes(None) } else { Made::No });
                 }
                 Err(conflict @ SplitError::Conflict(_)) => {
-                    tracing::info!(window = %parent, %conflict, "planning again");
+                    tracing::info!(
+                        window = %parent,
+                        %conflict,
+                        "split lost to a concurrent write; planning again"
+                    );
                     return Ok(Made::No);
                 }
             }

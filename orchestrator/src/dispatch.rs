@@ -13,5 +13,5 @@ pub trait Dispatch: Send + Sync {
 
 /// Tasks were not accepted. Their windows stay dispatched until their dispatch expires.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a worker was not invoked: {0}")]
+#[error("cannot invoke a worker: {0}")]
 pub struct DispatchError(pub String);

@@ -44,7 +44,7 @@ const fn all_shards() -> Shards {
 #[derive(Debug, thiserror::Error)]
 pub enum TickError {
     /// The range of shards is invalid.
-    #[error("the shards {0:?} are no range below {max}; mend the schedule's input", max = limits::SHARDS)]
+    #[error("invalid shards {0:?}: not a range below {max}; correct the schedule's input", max = limits::SHARDS)]
     Shards(Shards),
     /// The state cannot be read.
     #[error(transparent)]

@@ -43,11 +43,15 @@ impl Losses {
         match stage {
             Stage::Near => {
                 let left = Rounded(left_ms);
-                tracing::warn!(%source, %left, "the vendor will drop records that are not read by then");
+                tracing::warn!(
+                    %source,
+                    %left,
+                    "the vendor's retention ends soon for undelivered records"
+                );
             }
             Stage::Begun => {
                 let past = Rounded(left_ms.saturating_abs());
-                tracing::warn!(%source, %past, "the vendor is dropping records that are not read");
+                tracing::warn!(%source, %past, "the vendor is dropping undelivered records");
             }
         }
     }
@@ -85,8 +89,8 @@ mod tests {
 
     #[test]
     fn danger_is_logged_once_per_change() {
-        const NEAR: &str = "the vendor will drop records that are not read by then";
-        const BEGUN: &str = "the vendor is dropping records that are not read";
+        const NEAR: &str = "the vendor's retention ends soon for undelivered records";
+        const BEGUN: &str = "the vendor is dropping undelivered records";
         assert_eq!(messages(&[None, None]), [""; 0]);
         assert_eq!(messages(&[Some(3), Some(2), Some(1)]), [NEAR]);
         assert_eq!(messages(&[Some(1), Some(0), Some(-1)]), [NEAR, BEGUN]);

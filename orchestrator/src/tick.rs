@@ -157,7 +157,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     async fn begin(&self, record: &SourceRecord, lane: &mut LaneView) -> Result<Begun, StateError> {
         let (shard, name) = (record.shard(), &record.definition.name);
         if self.store.source(shard, name).await?.is_none() {
-            tracing::info!(source = %name, %shard, "the source has moved away");
+            tracing::info!(source = %name, %shard, "the source has moved to another shard");
             return Ok(Begun::SourceIsGone);
         }
         match self.store.save_progress(shard, &lane.progress).await {

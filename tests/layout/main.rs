@@ -7,6 +7,7 @@ mod documents;
 mod edges;
 mod generated;
 mod language;
+mod messages;
 mod names;
 mod promises;
 mod reference;

@@ -56,7 +56,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
     ) -> Result<Outcome, NotWritten> {
         let (name, why) = (&block.source.definition.name, block.why);
         if self.log_once.is_news(name, Trouble::Blocked) {
-            tracing::error!(source = %name, why, "source blocked; it is probed from time to time");
+            tracing::error!(source = %name, why, "source blocked; it is probed regularly");
         }
         let now = self.now();
         let since = block.since.unwrap_or(now);

@@ -110,10 +110,10 @@ fn failed(host: &str, error: &TransportError) -> CallError {
         | TransportError::Undecodable(_) => CallError::Again(problem),
         TransportError::Timeout(_) => CallError::Slow(problem),
         TransportError::Redirect { .. } => CallError::Refused(format!(
-            "{problem}; set the sink's url to the address that takes the batches"
+            "{problem}; set the sink's `url` to the address that accepts batches"
         )),
         TransportError::Certificate(_) => CallError::Refused(format!(
-            "{problem}; check the sink's url, this machine's clock, and its certificate store"
+            "{problem}; check the sink's `url`, this machine's clock, and its certificate store"
         )),
         TransportError::TooLarge { .. } | TransportError::Refused(_) => CallError::Refused(problem),
     }

@@ -68,7 +68,9 @@ impl Undelivered {
     pub(crate) fn end(self) -> Result<End, NotWritten> {
         match self {
             Self::Sink(error) => Ok(End::Sink(error)),
-            Self::Stopped => Ok(End::Yield("told to stop while the sink held up a page")),
+            Self::Stopped => Ok(End::Yield(
+                "shutdown requested while the sink had not acknowledged a page",
+            )),
             Self::State(not_written) => Err(not_written),
         }
     }

@@ -69,12 +69,12 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             return Some(End::Pause(now.plus_ms(pause.ms), pause.cause));
         }
         if self.worker.seams.stop.is_requested() {
-            return Some(End::Yield("told to stop"));
+            return Some(End::Yield("shutdown requested"));
         }
         let has_time = self
             .deadline
             .has_time(now, lease.window().slowest_page_ms());
-        (!has_time).then_some(End::OutOfTime("out of time"))
+        (!has_time).then_some(End::OutOfTime("deadline reached"))
     }
 
     /// The pause of the rate group before its next request, if that is too long to sleep through.
@@ -155,7 +155,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                 .await?;
             let source = &self.source.definition.name;
             self.worker.log_once.forget(source);
-            tracing::info!(%source, "source no longer blocked: a probe delivered a page");
+            tracing::info!(%source, "source unblocked: a probe delivered a page");
         }
         Ok(())
     }
@@ -233,8 +233,8 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// compare.
     pub(crate) async fn too_much_to_know(&self, lease: &Lease) -> Result<Outcome, NotWritten> {
         let why = format!(
-            "a sweep can compare with at most {} delivered records, and this window has more; \
-             narrower windows (`window.max`) are swept from then on",
+            "the sweep of this window would compare more than {} delivered records, the limit; \
+             set a smaller `window.max` for later windows",
             limits::SEEN_DIGESTS_MAX
         );
         let not_before = Some(self.after_setbacks(lease.window()));

@@ -86,7 +86,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
     fn too_late(&self, window: &Window, token: Option<&str>) -> NoPage {
         let failure = Failure::new(
             FailureClass::Outage,
-            "the page had not arrived when the worker's time was up",
+            "no page arrived before the worker's deadline",
         );
         let class = self.class_of(&failure, token);
         let disposition = self.decide(window, class, &failure, None);
@@ -146,7 +146,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
                     disposition,
                 });
             };
-            tracing::info!(after_ms, error = %failure, "page tried again");
+            tracing::info!(after_ms, error = %failure, "page requested again");
             *last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.message);
             self.seams.clock.sleep(after_ms).await;
         }

@@ -129,7 +129,7 @@ impl<'a> Prefix<'a> {
             return Err("not a JSON object, so metadata cannot be added to it");
         };
         if has_metadata_key(raw) {
-            return Err("already has a _windlass key, which would hide or be hidden by ours");
+            return Err("already has the key `_windlass` of the metadata");
         }
         out.extend_from_slice(&self.head);
         self.identity(out, record, index);

@@ -106,7 +106,7 @@ fn record_with_reserved_key_is_rejected() {
         r#"{"_windlas\u0073":1}"#,
         r#"{"_wind\u006Cass":1}"#,
     ] {
-        assert!(reason(raw).contains("_windlass key"), "{raw}");
+        assert!(reason(raw).contains("key `_windlass`"), "{raw}");
     }
 }
 

@@ -60,7 +60,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             }
             // If the token was served before, the vendor would return the page after it.
             Some(_) if !self.is_replayable() && !lease.window().token_is_unsent() => {
-                let why = "its page token works only once, and may have been sent before";
+                let why = "its page token works only once and may have been sent before";
                 return self.begin_again(&lease, None, why).await;
             }
             _ => {}
@@ -144,7 +144,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                 None => fetcher.fetch(lease.window(), page.next.token()).await,
             };
         }
-        Ok((lease, End::OutOfTime("it has had its pages for one run")))
+        Ok((lease, End::OutOfTime("page limit of one run reached")))
     }
 
     /// The end of a run whose last page is `delivered`, or is not.

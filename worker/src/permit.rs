@@ -139,14 +139,13 @@ impl<S: StateStore> Permit<'_, S> {
     /// Logs that a page has no `Date`, and the clock that replaces it.
     fn log_missing_date(&self, page: &Page) {
         let problem = match &page.unreadable_date {
-            Some(text) => format!("the `Date` of a response cannot be read (`{text}`)"),
-            None => "a response carries no `Date`".to_owned(),
+            Some(text) => format!("the `Date` of a response is unreadable (`{text}`)"),
+            None => "a response has no `Date`".to_owned(),
         };
         let instead = match page.served_at.filter(|_| self.jury.choice.is_none()) {
             Some(at) => format!(
-                "the clock of an earlier response is counted on, to {at} by now, without the time in \
-                 which windlass did not run: if none has a `Date` any more, set `clock: ours` on the \
-                 source"
+                "the `Date` of an earlier response, advanced to {at}, is used instead; if no \
+                 response has a `Date`, set `clock: ours` on the source"
             ),
             None => "this machine's clock is used instead".to_owned(),
         };
@@ -171,7 +170,11 @@ impl<S: StateStore> Permit<'_, S> {
             match store.store_clock(self.group, &seen, &origin).await {
                 Ok(()) => clocks.stored(self.group, Some(seen), self.steady_ms()),
                 Err(error) => {
-                    tracing::info!(group = %self.group, %error, "the vendor's clock is not stored yet");
+                    tracing::info!(
+                        group = %self.group,
+                        %error,
+                        "the vendor's clock was not stored; the next response repeats the write"
+                    );
                 }
             }
         }
@@ -205,7 +208,7 @@ impl<S: StateStore> Permit<'_, S> {
 
     fn reservations_expired(&self) -> NotNow {
         let later = self.now().plus_ms(limits::RATE_SLEEP_MAX_MS);
-        let why = "its rate group waits: its turns were over before they could be used";
+        let why = "rate group waits: its reserved request slots expired before use";
         NotNow::Until(later, why.to_owned())
     }
 
@@ -242,7 +245,8 @@ impl<S: StateStore> Permit<'_, S> {
             }
             ReservationResponse::Later { at } => {
                 cooldowns.seen(self.group, None, self.now());
-                let why = "its rate group waits: every turn in the next few seconds is taken";
+                let why = "rate group waits: all request slots of the next few seconds are \
+                           reserved";
                 Err(NotNow::Until(at, why.to_owned()))
             }
             ReservationResponse::Closed(cooldown) => {
@@ -300,6 +304,6 @@ impl<S: StateStore> Permit<'_, S> {
 }
 
 fn closed(cooldown: &Cooldown) -> NotNow {
-    let why = format!("its rate group waits: {}", cooldown.reason);
+    let why = format!("rate group waits: {}", cooldown.reason);
     NotNow::Until(cooldown.not_before, why)
 }

@@ -70,7 +70,7 @@ impl<S: StateStore> Holder<'_, S> {
         let Some(delay_ms) = tries.next_delay_ms().filter(|_| may_pass) else {
             return Err(NotWritten::Failed(error));
         };
-        tracing::warn!(%error, delay_ms, "state call tried again");
+        tracing::warn!(%error, delay_ms, "state call retried");
         self.seams.clock.sleep(delay_ms).await;
         Ok(())
     }

@@ -64,7 +64,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             tracing::error!(
                 given,
                 known,
-                "task refused: deploy worker and orchestrator together"
+                "task version not supported; deploy worker and orchestrator of one version"
             );
             return report;
         }
@@ -100,7 +100,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         };
         let random = self.seams.entropy.next_u64();
         let window = next.after(task, random).await.unwrap_or_else(|error| {
-            tracing::warn!(source = %task.source, %error, "no further window was looked for");
+            tracing::warn!(source = %task.source, %error, "the search for a further window failed");
             None
         })?;
         deadline
@@ -170,7 +170,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         let not_before = self
             .now()
             .plus_ms(stored_backoff_ms(lease.window().setbacks()));
-        let why = "the worker panicked on this window; that is a bug in windlass";
+        let why = "the worker panicked on this window, which is a bug in windlass";
         self.give_back(&lease, Cause::Failed, Some(not_before), why)
             .await
     }
@@ -192,11 +192,15 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         let source = match source {
             Some(source) if source.definition.generation != *generation => {
                 return self
-                    .yield_now(&lease, "its source has been redefined")
+                    .yield_now(&lease, "its source has a new definition")
                     .await;
             }
             Some(source) if source.work(self.now()) != Work::Nothing => source,
-            _ => return self.yield_now(&lease, "its source does not run").await,
+            _ => {
+                return self
+                    .yield_now(&lease, "its source is paused or blocked")
+                    .await;
+            }
         };
         let group = &source.definition.policy.rate_group;
         let _slot = self.permits.slots.take(group);
@@ -206,7 +210,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             return self.not_now(&lease, not_now).await;
         }
         if let Some(until) = self.reservation_of_another(task, group) {
-            let why = "its rate group waits: its declared pace";
+            let why = "rate group waits: its configured request rate";
             return self
                 .give_back(&lease, Cause::Yielded.unsent(), Some(until), why)
                 .await;
@@ -330,7 +334,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         let error = (not_before.is_some() || !in_order).then(|| why.to_owned());
         let source = &lease.window().id().timeline.source;
         if !in_order && self.log_once.is_news(source, Trouble::SetBack) {
-            tracing::warn!(why, "window set back; it is tried again");
+            tracing::warn!(why, "window failed and will be retried");
         }
         let release = Release {
             cause,

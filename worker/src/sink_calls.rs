@@ -39,7 +39,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             done = call => done.map_err(Undelivered::Sink),
             () = abandon(self.deadline, clock) => Err(Undelivered::Sink(SinkError::Unavailable {
                 sink: sink.clone(),
-                problem: "it had not taken the page when the worker's time was up".to_owned(),
+                problem: "the page was not acknowledged before the worker's deadline".to_owned(),
             })),
             () = grace => Err(Undelivered::Stopped),
         };
@@ -57,8 +57,8 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         tracing::warn!(
             source = %definition.name,
             sink = %definition.sink,
-            "stop: waiting for the sink to take a page, {grace} at most; then the page is given up \
-             and delivered again by the next run"
+            "shutdown waits up to {grace} for the sink to acknowledge a page; after that, the \
+             next run delivers the page again"
         );
         clock
             .alarm(limits::STOP_GRACE_MS - limits::STOP_NOTICE_MS)

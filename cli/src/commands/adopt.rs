@@ -45,8 +45,8 @@ pub(crate) async fn adopt(
     let config = target.config()?;
     let StateAddress::Sqlite(path) = &config.state else {
         let problem = format!(
-            "the state is {}; only a state file has output folders to adopt: name one with \
-             --state sqlite:PATH",
+            "cannot adopt into {}: only a state file has output folders; name one with --state \
+             sqlite:PATH",
             config.state
         );
         return Err(UsageError(problem).into());
@@ -69,8 +69,8 @@ pub(crate) async fn adopt(
                 return Ok(ExitCode::Unfinished);
             }
             None => {
-                let problem = "nothing was adopted: there is nobody to ask; look at the files \
-                               (`windlass adopt --dry-run`), then say --yes";
+                let problem = "nothing was adopted: no terminal for the confirmation; review the \
+                               files with `windlass adopt --dry-run`, then pass --yes";
                 return Err(UsageError(problem.to_owned()).into());
             }
         }

@@ -72,8 +72,8 @@ pub(crate) async fn apply(
                 return Ok(ExitCode::Unfinished);
             }
             None => {
-                let problem = "nothing was applied: there is nobody to ask; look at the \
-                               difference (`windlass diff`), then say --yes";
+                let problem = "nothing was applied: no terminal for the confirmation; review the \
+                               changes with `windlass diff`, then pass --yes";
                 return Err(UsageError(problem.to_owned()).into());
             }
         }
@@ -115,8 +115,8 @@ async fn carry_out(
             again.refuse_to_abandon()?;
         }
         if again.difference != review.difference {
-            let problem = "nothing was applied: the state has changed meanwhile; look at the \
-                           difference again";
+            let problem = "nothing was applied: the state changed after the difference was shown; \
+                           run `windlass apply` again";
             return Err(UsageError(problem.to_owned()).into());
         }
     }
@@ -124,7 +124,7 @@ async fn carry_out(
     let all = writes.len();
     let progress = |written: usize| {
         if written.is_multiple_of(PROGRESS_EVERY) && written < all {
-            output.note(&format!("{written} of {all} sources are written"));
+            output.note(&format!("{written} of {all} sources written"));
         }
     };
     sources::put(&store, &writes, SystemClock.now(), progress).await?;
@@ -182,10 +182,10 @@ impl Review {
             many => format!(" (and {} more sources)", many - 1),
         };
         Err(UsageError(format!(
-            "nothing was applied: {name}{more} would leave its timeline with windows that are not \
-             done, and what they lack would never be delivered:\n{}\nwait until they are done \
-             (parked ones need `windlass retry`), or give the new timeline a source of its own, or \
-             say --abandon",
+            "nothing was applied: source {name}{more} would start a new timeline, and these \
+             windows of its present one would never finish:\n{}\nwait until they are done (parked \
+             windows need `windlass retry`), add a source under another name instead, or pass \
+             --abandon",
             named(windows)
         )))
     }
@@ -194,8 +194,8 @@ impl Review {
         let mut text = self.difference.text(paint);
         for (name, windows) in &self.unfinished {
             let windows = match windows.len() {
-                1 => "1 window of its present timeline that is not done".to_owned(),
-                many => format!("{many} windows of its present timeline that are not done"),
+                1 => "1 unfinished window of its present timeline".to_owned(),
+                many => format!("{many} unfinished windows of its present timeline"),
             };
             text.push_str(&format!("! {name} leaves {windows}\n"));
         }
@@ -206,7 +206,7 @@ impl Review {
             let counts = [
                 (count(Change::New), "new"),
                 (count(Change::Changed), "changed"),
-                (count(Change::Again), "to try again"),
+                (count(Change::Again), "to retry"),
                 (count(Change::Paused), "to pause"),
             ];
             let counts = counts.iter().filter(|(count, _)| *count > 0);

@@ -20,9 +20,8 @@ pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Resu
     let (address, _) = target.address()?;
     let StateAddress::Sqlite(state) = &address else {
         let problem = format!(
-            "{address} is a table, and DynamoDB keeps its backups: any second of the last 35 days \
-             with point-in-time recovery, or `aws dynamodb create-backup`; `windlass backup` \
-             copies state files"
+            "cannot back up {address}: `windlass backup` copies state files; for a table, use \
+             point-in-time recovery or `aws dynamodb create-backup`"
         );
         return Err(UsageError(problem).into());
     };
@@ -39,7 +38,7 @@ pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Resu
     }
     if belongs_to(state, to) {
         let problem = format!(
-            "{} is a file that SQLite keeps beside the state {}; name another one",
+            "{} belongs to SQLite and to the state {}; name another file",
             to.display(),
             state.display()
         );
@@ -49,7 +48,7 @@ pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Resu
     let (from, file) = (address.to_string(), to.display().to_string());
     output.result(
         &json!({ "state": from, "file": file, "bytes": bytes }),
-        || format!("{from} is backed up in {file}, {bytes} bytes\n"),
+        || format!("backed up {from} to {file}, {bytes} bytes\n"),
     )?;
     Ok(ExitCode::Success)
 }
@@ -124,7 +123,10 @@ mod tests {
             "windlass.db-journal",
         ] {
             let said = refused(&bench, beside);
-            assert!(said.contains("keeps beside the state"), "{said}");
+            assert!(
+                said.contains("belongs to SQLite and to the state"),
+                "{said}"
+            );
         }
         let letter = std::fs::read_to_string(bench.path("taken.db")).unwrap();
         assert_eq!(letter, "a letter");

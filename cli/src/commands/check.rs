@@ -10,6 +10,7 @@ use windlass_core::clock::{Clock, Entropy};
 use windlass_core::creation::settled_edge;
 use windlass_core::duration::Exact;
 use windlass_core::retry::FailureClass;
+use windlass_core::source::SourceDefinition;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::{Span, Timestamp};
 
@@ -27,14 +28,19 @@ pub(crate) async fn check(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let config = Arc::new(target.config()?);
+    let now = SystemClock.now();
     let Some(name) = source else {
         let sources: Vec<_> = config.sources.values().map(describe).collect();
         output.result(&json!({ "ok": true, "sources": sources }), || {
             let mut text = String::new();
             for source in config.sources.values() {
                 text.push_str(&line(source));
+                text.extend(before_retention(source, now).map(|hint| format!("  {hint}\n")));
             }
-            text.push_str("the configuration is valid; `windlass check SOURCE` asks its vendor\n");
+            text.push_str(
+                "the configuration is valid; `windlass check SOURCE` fetches one page from its \
+                 vendor\n",
+            );
             text
         })?;
         return Ok(ExitCode::Success);
@@ -68,7 +74,11 @@ pub(crate) async fn check(
                 "end": page.next.end().map(ToString::to_string),
                 "hints": shape.hints(),
             });
-            output.result(&json, || shape.text(span, &page))?;
+            output.result(&json, || {
+                let mut text = shape.text(span, &page);
+                text.extend(before_retention(source, now).map(|hint| format!("{hint}\n")));
+                text
+            })?;
             Ok(ExitCode::Success)
         }
         Err(failure) => {
@@ -108,12 +118,27 @@ fn latest_span(source: &Source, now: Timestamp) -> anyhow::Result<Span> {
         .max(definition.start);
     Span::new(from, to).map_err(|_| {
         crate::exit_code::UsageError(format!(
-            "{}: nothing is settled yet: start is {} and settled time ends at {}",
+            "source {}: no settled time to read yet: `start` is {}, and settled time ends at {}",
             definition.name,
             time(definition.start),
             second(to)
         ))
         .into()
+    })
+}
+
+/// The time of `source` that its vendor no longer keeps; `None` without any.
+fn before_retention(source: &Source, now: Timestamp) -> Option<String> {
+    let SourceDefinition { start, policy, .. } = &source.definition;
+    let kept_ms = policy.max_lookback_ms?;
+    let from = now.minus_ms(kept_ms);
+    (*start < from).then(|| {
+        format!(
+            "`start` {} is older than the vendor's retention, {}: time before {} is unavailable",
+            time(*start),
+            Exact(kept_ms),
+            second(from)
+        )
     })
 }
 
@@ -148,8 +173,10 @@ fn line(source: &Source) -> String {
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     records: usize,
-    with_id: usize,
-    with_time: usize,
+    /// Records with an id; `None` if the manifest declares none.
+    with_id: Option<usize>,
+    /// Records with a time; `None` if the manifest declares none.
+    with_time: Option<usize>,
 }
 
 impl Shape {
@@ -157,15 +184,16 @@ impl Shape {
     fn of(connector: &Connector, page: &mut Page) -> Self {
         let mut shape = Self {
             records: 0,
-            with_id: 0,
-            with_time: 0,
+            with_id: connector.reads_ids().then_some(0),
+            with_time: connector.reads_times().then_some(0),
         };
         let mut records = std::mem::take(&mut page.records);
         loop {
             shape.records += records.len();
             for record in &records {
-                shape.with_id += usize::from(record.id.is_some());
-                shape.with_time += usize::from(record.time.is_some());
+                let (id, time) = (record.id.is_some(), record.time.is_some());
+                shape.with_id = shape.with_id.map(|count| count + usize::from(id));
+                shape.with_time = shape.with_time.map(|count| count + usize::from(time));
             }
             match connector.more(&mut page.rest) {
                 Some(piece) => records = piece.records,
@@ -177,27 +205,31 @@ impl Shape {
     /// Probable errors in the manifest, when no record has the expected fields.
     fn hints(self) -> Vec<&'static str> {
         let mut hints = Vec::new();
-        if self.records > 0 && self.with_id == 0 {
-            hints.push("no record has an id: look at `records.id`");
+        if self.records > 0 && self.with_id == Some(0) {
+            hints.push("no record has an id at `records.id`; correct its paths");
         }
-        if self.records > 0 && self.with_time == 0 {
-            hints.push("no record has a time: look at `records.time`");
+        if self.records > 0 && self.with_time == Some(0) {
+            hints.push("no record has a time at `records.time`; correct its path");
         }
         hints
     }
 
     fn text(self, span: Span, page: &Page) -> String {
+        let of = |what: &str, count: Option<usize>| match count {
+            Some(count) => format!("{count} with {what}"),
+            None => format!("no {what} declared"),
+        };
         let mut text = format!(
-            "asked for {} to {}: {} records ({} with an id, {} with a time) in {} bytes, {}\n",
+            "{} to {}: {} records ({}, {}), {} bytes; {}\n",
             time(span.from()),
             time(span.to()),
             grouped(self.records as u64),
-            self.with_id,
-            self.with_time,
+            of("id", self.with_id),
+            of("time", self.with_time),
             grouped(page.body_bytes),
             match &page.next {
-                Next::Page(_) => "and there are more pages".to_owned(),
-                Next::End(end) => format!("and that is the last page: {end}"),
+                Next::Page(_) => "more pages follow".to_owned(),
+                Next::End(end) => format!("last page: {end}"),
             },
         );
         for hint in self.hints() {
@@ -218,9 +250,10 @@ mod tests {
             with_id,
             with_time,
         };
-        assert_eq!(shape(0, 0, 0).hints(), [""; 0]);
-        assert_eq!(shape(2, 1, 1).hints(), [""; 0]);
-        let hints = shape(2, 0, 0).hints().join("\n");
+        assert_eq!(shape(0, Some(0), Some(0)).hints(), [""; 0]);
+        assert_eq!(shape(2, Some(1), Some(1)).hints(), [""; 0]);
+        assert_eq!(shape(2, None, None).hints(), [""; 0]);
+        let hints = shape(2, Some(0), Some(0)).hints().join("\n");
         assert!(hints.contains("`records.id`") && hints.contains("`records.time`"));
     }
 }

@@ -110,13 +110,8 @@ fn timing(manifest: &Manifest) -> Vec<String> {
     let shown = |Millis(ms): Millis| Exact(ms).to_string();
     let sweeps: Vec<_> = window.sweeps.iter().copied().map(shown).collect();
     let kept = window.max_lookback.map_or_else(
-        || "max_lookback: not known; see the vendor's documentation".to_owned(),
-        |kept| {
-            format!(
-                "max_lookback: {}, as long as the vendor keeps records",
-                shown(kept)
-            )
-        },
+        || "max_lookback: unknown; see the vendor's documentation".to_owned(),
+        |kept| format!("max_lookback: {}, the vendor's retention", shown(kept)),
     );
     let mut lines = vec![
         format!("window.initial: {}", shown(window.initial)),
@@ -126,7 +121,7 @@ fn timing(manifest: &Manifest) -> Vec<String> {
     ];
     if let Some(span) = window.max_span {
         lines.push(format!(
-            "max_span: {}, as much as one request can ask for",
+            "max_span: {}, the maximum span of one request",
             shown(span)
         ));
     }

@@ -87,7 +87,9 @@ impl PausedSource {
             tries += 1;
         }
         let after = store.source(shard, name).await?.ok_or_else(|| {
-            StateError::Unavailable(format!("{name} has moved meanwhile; try again"))
+            StateError::Unavailable(format!(
+                "source {name} moved to another shard during the command; try again"
+            ))
         })?;
         let view = read_source(store, after.clone(), SystemClock.now()).await?;
         let in_flight = view.in_flight();
@@ -109,7 +111,7 @@ impl PausedSource {
             let name = &self.after.definition.name;
             let reason = &blocked.reason;
             return Some(format!(
-                "blocked: {reason}; `windlass retry {name}` probes it at once"
+                "blocked: {reason}; `windlass retry {name}` probes it now"
             ));
         }
         let paused = self.after.definition.paused;
@@ -122,14 +124,18 @@ impl PausedSource {
             (Some(_), true) => {
                 let in_flight = match self.in_flight {
                     0 => String::new(),
-                    1 => "; 1 window is in hand and goes on".to_owned(),
-                    many => format!("; {many} windows are in hand and go on"),
+                    1 => "; 1 window still in flight".to_owned(),
+                    many => format!("; {many} windows still in flight"),
                 };
-                format!("{name} is held: nothing new starts{in_flight}\n")
+                format!("{name} is paused{in_flight}\n")
             }
-            (Some(since), false) => format!("{name} is held already, since {}\n", second(since)),
+            (Some(since), false) => format!("{name} is already paused, since {}\n", second(since)),
             (None, changed) => {
-                let said = if changed { "goes on" } else { "was not held" };
+                let said = if changed {
+                    "is resumed"
+                } else {
+                    "was not paused"
+                };
                 match self.still() {
                     Some(still) => format!("{name} {said}, but is still {still}\n"),
                     None => format!("{name} {said}\n"),
@@ -211,17 +217,14 @@ mod tests {
         let paused = PausedSource::write(&store, record, Some(at(2)))
             .await
             .unwrap();
-        assert_eq!(
-            said(paused),
-            "okta is held: nothing new starts; 1 window is in hand and goes on\n"
-        );
+        assert_eq!(said(paused), "okta is paused; 1 window still in flight\n");
         let record = bench.record().await;
         let paused = PausedSource::write(&store, record, Some(at(3)))
             .await
             .unwrap();
         assert_eq!(
             said(paused),
-            "okta is held already, since 2026-01-01T00:02:00Z\n"
+            "okta is already paused, since 2026-01-01T00:02:00Z\n"
         );
         let paused = SourceDefinition {
             paused: true,
@@ -231,10 +234,10 @@ mod tests {
         let paused = PausedSource::write(&store, record, None).await.unwrap();
         assert_eq!(
             said(paused),
-            "okta goes on, but is still paused by its definition (`paused: true`)\n"
+            "okta is resumed, but is still paused by its definition (`paused: true`)\n"
         );
         let record = bench.record().await;
         let paused = PausedSource::write(&store, record, None).await.unwrap();
-        assert!(said(paused).starts_with("okta was not held"));
+        assert!(said(paused).starts_with("okta was not paused"));
     }
 }

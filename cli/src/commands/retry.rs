@@ -132,11 +132,11 @@ impl Retried {
 
     async fn by_id(found: &Found, id: &WindowId, now: Timestamp) -> anyhow::Result<Self> {
         let Some(window) = found.store.window(id).await? else {
-            return Ok(Self::refused(id, "there is no such window".to_owned()));
+            return Ok(Self::refused(id, "the window does not exist".to_owned()));
         };
         let record = found.source(id.timeline.source.as_str()).await?;
         if record.definition.generation != id.timeline.generation {
-            let problem = "it is of a timeline that its source has left; nobody would take it up";
+            let problem = "it belongs to an earlier timeline, which its source no longer reads";
             return Ok(Self::refused(id, problem.to_owned()));
         }
         let one = Self::by_window(&found.store, &window, now).await?;
@@ -158,7 +158,7 @@ impl Retried {
                 Err(MoveError::Store(StateError::Unknown(_))) if tries < TRIES_MAX => continue,
                 Err(MoveError::Store(error)) => return Err(error.into()),
                 Err(MoveError::NotFound(id)) => {
-                    return Ok(Self::refused(&id, "there is no such window".to_owned()));
+                    return Ok(Self::refused(&id, "the window does not exist".to_owned()));
                 }
                 Err(MoveError::Refused { current, .. }) => current,
             };
@@ -198,7 +198,7 @@ impl Retried {
 
 fn not_parked(window: &Window) -> String {
     format!(
-        "it is {}; only a parked window can be tried again",
+        "its status is {}; only a parked window can be retried",
         window.status()
     )
 }
@@ -293,7 +293,7 @@ mod tests {
         let again = Retried::by_window(&store, &parked, at(2)).await.unwrap();
         let problem = again.problem.unwrap();
         assert!(
-            problem.starts_with("it is ready; only a parked"),
+            problem.starts_with("its status is ready; only a parked"),
             "{problem}"
         );
     }
@@ -311,10 +311,10 @@ mod tests {
             ready.text(),
             format!("{id}: ready again; it was parked: page 3 cannot be read\n")
         );
-        let refused = Retried::refused(&id, "there is no such window".to_owned());
+        let refused = Retried::refused(&id, "the window does not exist".to_owned());
         assert_eq!(
             refused.text(),
-            format!("{id}: not retried: there is no such window\n")
+            format!("{id}: not retried: the window does not exist\n")
         );
         let held = [ready, refused].map(|one| one.resting(Some("held")));
         assert_eq!(what_rests(&held), "it stays ready while okta is held\n");

@@ -94,7 +94,7 @@ fn state_file(config: &Config) -> Result<&Path, UsageError> {
     match &config.state {
         StateAddress::Sqlite(path) => Ok(path),
         StateAddress::DynamoDb(_) => Err(UsageError(format!(
-            "the state is {}, whose workers run on Lambda: put the sources there with `windlass \
+            "cannot run on {}: its workers run on Lambda; write the sources there with `windlass \
              apply`, or name a state file with --state sqlite:PATH",
             config.state
         ))),
@@ -135,7 +135,7 @@ fn stop_on_signals(stop: &Stop, output: Output) -> anyhow::Result<()> {
                 std::process::exit(i32::from(ExitCode::Unfinished as u8));
             }
             stop.request();
-            output.note("stopping at the next checkpoint; once more to stop at once");
+            output.note("stopping at the next checkpoint; repeat the signal to stop at once");
         }
     });
     Ok(())

@@ -93,7 +93,7 @@ impl Wanted {
                 .map(|it| it.progress.timeline.lane.to_string())
                 .collect();
             let (name, known) = (&view.record.definition.name, known.join(", "));
-            let problem = format!("{name} has no lane `{wanted}`; it has: {known}");
+            let problem = format!("source {name} has no lane `{wanted}`; its lanes: {known}");
             return Err(UsageError(problem));
         }
         Ok(lanes)
@@ -177,7 +177,7 @@ impl Picked {
         if listed < self.matching {
             let which = if wanted.open { "oldest" } else { "latest" };
             notes.push(format!(
-                "the {which} {} of {} windows; `--limit` sets how many",
+                "the {which} {} of {} windows; `--limit` changes the number",
                 grouped(listed),
                 grouped(self.matching)
             ));
@@ -186,9 +186,9 @@ impl Picked {
         match self.unfinished - unfinished.count() as u64 {
             0 => {}
             _ if wanted.open => {}
-            1 => notes.push("an earlier one is not done; `--open` lists it".to_owned()),
+            1 => notes.push("1 earlier window is not done; `--open` lists it".to_owned()),
             many => notes.push(format!(
-                "{} earlier ones are not done; `--open` lists them",
+                "{} earlier windows are not done; `--open` lists them",
                 grouped(many)
             )),
         }

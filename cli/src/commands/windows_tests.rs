@@ -57,13 +57,13 @@ fn latest_windows_start_last_in_any_lane() {
     assert_eq!(
         latest(2).notes(&wanted()),
         [
-            "the latest 2 of 4 windows; `--limit` sets how many",
-            "an earlier one is not done; `--open` lists it"
+            "the latest 2 of 4 windows; `--limit` changes the number",
+            "1 earlier window is not done; `--open` lists it"
         ]
     );
     assert_eq!(
         latest(0).notes(&wanted())[1],
-        "3 earlier ones are not done; `--open` lists them"
+        "3 earlier windows are not done; `--open` lists them"
     );
     assert!(latest(4).notes(&wanted()).is_empty());
 }
@@ -86,7 +86,7 @@ fn oldest_open_windows_come_first() {
     assert_eq!(days(&oldest), ["01"]);
     assert_eq!(
         oldest.notes(&open(1)),
-        ["the oldest 1 of 3 windows; `--limit` sets how many"]
+        ["the oldest 1 of 3 windows; `--limit` changes the number"]
     );
 }
 
@@ -172,7 +172,7 @@ async fn unknown_lane_lists_known_ones() {
     assert_eq!(ExitCode::of(&refused), ExitCode::Usage);
     assert_eq!(
         refused.to_string(),
-        "okta has no lane `sweep-7`; it has: live, sweep-1, sweep-2"
+        "source okta has no lane `sweep-7`; its lanes: live, sweep-1, sweep-2"
     );
 }
 

@@ -48,14 +48,14 @@ pub(super) fn expand(
             Param::Each(values) => values,
         };
         if values.is_empty() {
-            let problem = "is a list without values; write one value, or take the entry out";
+            let problem = "is an empty list; add a value, or remove the entry";
             return Err(Wrong {
                 field,
                 problem: problem.to_owned(),
             });
         }
         if expanded.len().saturating_mul(values.len()) > most {
-            let problem = format!("makes more sources than the {most} that are left");
+            let problem = format!("creates more sources than the limit allows ({most} left)");
             return Err(Wrong { field, problem });
         }
         let with = |source: &Expanded, index: usize, value: &String| {
@@ -147,6 +147,6 @@ mod tests {
         let wrong = expand("g", &source(&params), 20_000).unwrap_err();
         assert_eq!(wrong.field, "params.b");
         let wrong = expand("g", &source(&[("a", &[])]), 20_000).unwrap_err();
-        assert!(wrong.problem.contains("without values"), "{wrong:?}");
+        assert!(wrong.problem.contains("is an empty list"), "{wrong:?}");
     }
 }

@@ -247,7 +247,7 @@ impl Reader {
         if open.len() >= limits::INCLUDE_DEPTH_MAX {
             let max = limits::INCLUDE_DEPTH_MAX;
             return Err(wrong(format!(
-                "{shown} would be the {}th file in a row that includes the next; at most {max} may",
+                "{shown} is include number {} in a row, and the limit is {max}",
                 max + 1
             )));
         }

@@ -28,9 +28,9 @@ pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) ->
     if secret.is_some_and(local) {
         return Err(Wrong {
             field: "secret",
-            problem: "a worker on Lambda has neither the environment nor the files of this \
-                      machine; keep the secret in Secrets Manager or the Parameter Store and write \
-                      `secretsmanager:NAME` or `ssm:NAME`"
+            problem: "a worker on Lambda cannot read the environment or the files of this \
+                      machine; store the secret in Secrets Manager or the Parameter Store, and \
+                      write `secretsmanager:NAME` or `ssm:NAME`"
                 .to_owned(),
         });
     }
@@ -38,16 +38,16 @@ pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) ->
         None if sink.secret().is_some_and(local) => Err(Wrong {
             field: "sink",
             problem: format!(
-                "the secret of `{sink_name}` is on this machine, and a worker on Lambda has neither \
-                 its environment nor its files; keep it in Secrets Manager or the Parameter Store"
+                "the secret of sink `{sink_name}` is on this machine, which a worker on Lambda \
+                 cannot read; store it in Secrets Manager or the Parameter Store"
             ),
         }),
         None => Ok(()),
         Some(place) => Err(Wrong {
             field: "sink",
             problem: format!(
-                "`{sink_name}` is {place} on this machine, which a worker on Lambda does not have; use \
-                 a `firehose`, `kinesis` or `http` sink"
+                "sink `{sink_name}` is {place} on this machine, which a worker on Lambda cannot \
+                 reach; use a `firehose`, `kinesis` or `http` sink"
             ),
         }),
     }
@@ -66,7 +66,7 @@ pub(super) fn connector(connector: &str, from_root: Option<&str>) -> Result<Stri
         _ => Err(Wrong {
             field: "connector",
             problem: format!(
-                "a worker on Lambda has the manifests of its package only; put the file into \
+                "a worker on Lambda has only the manifests of its package; move the file to \
                  `{MANIFESTS}/` beside the configuration, build the worker with it, and write \
                  `{MANIFESTS}/NAME.yaml`"
             ),

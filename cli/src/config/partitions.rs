@@ -24,8 +24,9 @@ pub(super) fn check(files: &[ConfigFile], resolved: &Resolved) -> Result<(), Yam
             count = count.saturating_add(1);
             if !source.definition.metadata {
                 let problem = format!(
-                    "the stream of sink `{sink}` partitions records by `_windlass.source`, and without \
-                     metadata they have none: remove `metadata: false`, or choose a sink without `partitions`"
+                    "the stream of sink `{sink}` partitions records by `_windlass.source`, which \
+                     records without metadata lack; remove `metadata: false`, or choose a sink \
+                     without `partitions`"
                 );
                 let text = &files[source.place.file].text;
                 return Err(source.place.invalid(text, "metadata", problem));
@@ -34,9 +35,10 @@ pub(super) fn check(files: &[ConfigFile], resolved: &Resolved) -> Result<(), Yam
         let room = partitions / PARTITIONS_PER_SOURCE;
         if count > room {
             let problem = format!(
-                "{partitions} partitions are room for {room} sources, because each has up to \
-                 {PARTITIONS_PER_SOURCE} open, and {count} sources deliver to sink `{sink}`: move some to \
-                 another sink, or ask AWS for more active partitions and write their number here"
+                "{partitions} partitions are enough for {room} sources with up to \
+                 {PARTITIONS_PER_SOURCE} open ones each, and {count} sources deliver to sink \
+                 `{sink}`; move some to another sink, or raise the stream's quota of active \
+                 partitions at AWS and write it here"
             );
             let file = &files[resolved.sink_files[sink]];
             return Err(file.invalid(

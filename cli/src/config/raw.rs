@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for ParamVisitor {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Param, E> {
-        Err(E::custom("a value is missing here"))
+        Err(E::custom("missing value"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Param, A::Error> {

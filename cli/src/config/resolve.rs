@@ -110,7 +110,7 @@ impl Resolver<'_> {
                 if let Some(first) = sources.get(&it.name) {
                     let first = first.place.shown(&files[first.place.file].text);
                     return Err(invalid(format!(
-                        "a second source is called `{}`; the first is at {first}",
+                        "duplicate source `{}`; the first is at {first}",
                         it.name
                     )));
                 }
@@ -157,7 +157,7 @@ impl Resolver<'_> {
                 .map_err(|error| at.invalid(&error.field, &error.problem))?
         };
         if let Some(end) = raw.end.filter(|end| *end <= start) {
-            return Err(at.invalid("end", format!("{end} is not after start, {start}")));
+            return Err(at.invalid("end", format!("{end} is not after `start`, {start}")));
         }
         let secret = raw.secret.as_deref();
         let secret = secret.map(|text| at.secret(text)).transpose()?;
@@ -254,7 +254,7 @@ impl At<'_> {
             return if sinks.contains_key(name) {
                 Ok(name.to_owned())
             } else {
-                let problem = format!("there is no sink `{name}`; there are: {}", names());
+                let problem = format!("unknown sink `{name}`; known sinks: {}", names());
                 Err(self.invalid("sink", problem))
             };
         }
@@ -284,9 +284,8 @@ impl At<'_> {
             return Ok(defaults.sweeps_ms.iter().copied().filter(fits).collect());
         };
         if !set.is_empty() && !defaults.can_sweep {
-            let problem = "this connector's records have no ids of the vendor's own, or its requests \
-                           filter on when records arrived, so that nothing comes late; write \
-                           `sweeps: []`";
+            let problem = "the connector cannot be swept: its records have no vendor ids, or its \
+                           requests filter by arrival time; write `sweeps: []`";
             return Err(self.invalid("sweeps", problem));
         }
         Ok(set.iter().map(|Millis(ms)| *ms).collect())
@@ -299,7 +298,7 @@ impl At<'_> {
         let settle_ms = ms(raw.settle).unwrap_or(defaults.settle_ms);
         if settle_ms < defaults.settle_ms {
             let problem = format!(
-                "{} is less than the vendor needs to publish, {}",
+                "{} is less than {}, the time that the vendor needs to publish",
                 Exact(settle_ms),
                 Exact(defaults.settle_ms)
             );
@@ -313,7 +312,7 @@ impl At<'_> {
         let max_ms = match defaults.max_span_ms {
             Some(span) if ms(raw.window.max).is_some_and(|max| max > span) => {
                 let (widest, span) = (Exact(widest), Exact(span));
-                let problem = format!("{widest} is wider than the vendor answers, {span}");
+                let problem = format!("{widest} is wider than the vendor's maximum span, {span}");
                 return Err(self.invalid("window.max", problem));
             }
             Some(span) => widest.min(span),

@@ -19,7 +19,7 @@ pub(super) fn sinks_of(files: &[ConfigFile]) -> Result<Sinks, YamlError> {
             let sink = checked(file, name, sink.clone())?;
             if sinks.get(name).is_some_and(|first| *first != sink) {
                 let problem = format!(
-                    "is another sink than the one of this name in {}; give it another name",
+                    "differs from the sink of this name in {}; give it another name",
                     files[sink_files[name]].text.shown
                 );
                 return Err(file.invalid(&format!("sinks.{name}"), problem));

@@ -55,7 +55,7 @@ impl Difference {
                 many => (&*format!("{many} sources of the state are"), "pauses them"),
             };
             text.push_str(&format!(
-                "= {are} not in the configuration and left alone (`--prune` {prune}): {}\n",
+                "= {are} not in the configuration and left unchanged (`--prune` {prune}): {}\n",
                 shortened(&unnamed.join(", "), REASON_CHARS_MAX)
             ));
         }
@@ -66,7 +66,8 @@ impl Difference {
                 many => format!("{many} sources of the state are"),
             };
             text.push_str(&format!(
-                "= {are} from files that this configuration does not read, and left alone: {}\n",
+                "= {are} from files that this configuration does not read, and left unchanged: \
+                 {}\n",
                 shortened(&elsewhere.join(", "), REASON_CHARS_MAX)
             ));
         }
@@ -106,7 +107,7 @@ impl SourceDifference {
 
     fn remark(&self) -> &'static str {
         match self.change {
-            Change::Again => ": unchanged, gets another try",
+            Change::Again => ": unchanged, to be retried",
             Change::Paused => ": not in the configuration, is paused",
             _ => "",
         }
@@ -131,23 +132,23 @@ impl SourceDifference {
         let mut effects = Vec::new();
         if self.left_behind().is_some() {
             effects.push(format!(
-                "its connector, parameters or origin change: a new timeline begins at {}",
+                "its connector, parameters or origin change: a new timeline starts at {}",
                 time(self.wanted.start)
             ));
         } else {
             if self.wanted.start < definition.start {
-                effects.push("the time before the present start is pulled as well".to_owned());
+                effects.push("the time before the present start is backfilled".to_owned());
             }
             effects.extend(cut_with_less(&definition.policy, &self.wanted.policy));
         }
         if let (Some(blocked), true) = (blocked, self.change != Change::Paused) {
             let reason = shortened(&blocked.reason, REASON_CHARS_MAX);
-            effects.push(format!("it is blocked and gets another try: {reason}"));
+            effects.push(format!("it is blocked and will be probed: {reason}"));
         }
         if let Some(since) = held_since {
             let since = time(*since);
             effects.push(format!(
-                "it stays held, since {since}, until `windlass resume`"
+                "it stays paused by the operator (since {since}) until `windlass resume`"
             ));
         }
         effects
@@ -175,12 +176,12 @@ impl SourceDifference {
 /// The effect of a raised `settle` on time that was already read.
 fn cut_with_less(old: &Policy, new: &Policy) -> Option<String> {
     let again = match new.sweeps_ms.first() {
-        None => "is not read again: it has no sweeps".to_owned(),
-        Some(first) => format!("is read again {} after it, by sweeps", Exact(*first)),
+        None => "is not read again: the source has no sweeps".to_owned(),
+        Some(first) => format!("is read again by sweeps, {} later", Exact(*first)),
     };
     let shorter = Exact(old.settle_ms);
     (new.settle_ms > old.settle_ms)
-        .then(|| format!("time that was read after a settle of {shorter} {again}"))
+        .then(|| format!("time already read with a settle of {shorter} {again}"))
 }
 
 /// `every  5m -> 10m`; only the value for a new source.

@@ -100,7 +100,7 @@ impl LocalAdapterFactory {
     ) -> anyhow::Result<&Arc<Client<HttpTransport>>> {
         let configured = self.inputs.config.sources.get(source.as_str());
         let (Some(configured), Some(client)) = (configured, self.clients.get(source)) else {
-            anyhow::bail!("{source}: there is no client for a source that does not run");
+            anyhow::bail!("{source}: no client, because the source is paused");
         };
         let made = self.inputs.client_of(configured, client).await;
         made.map_err(|error| self.inputs.problem(configured, &error))
@@ -178,8 +178,8 @@ impl AdapterFactory for LocalAdapterFactory {
         let client = self.clients.get(name).filter(|_| is_same);
         let (Some(configured), Some(client)) = (configured, client) else {
             return Err(AdapterError::Refused(
-                "its definition in the state is not the one this run was started with; \
-                 start `windlass run` again"
+                "its definition in the state has changed since this run started; start `windlass \
+                 run` again"
                     .to_owned(),
             ));
         };

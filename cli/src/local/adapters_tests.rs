@@ -88,7 +88,7 @@ async fn unavailable_secret_makes_source_wait() {
     let why = inputs.problem(bad, &error).to_string();
     assert_eq!(
         why,
-        "sources.bad.secret: `env:TOKEN` cannot be read for now: AWS asks to slow down"
+        "sources.bad.secret: `env:TOKEN` cannot be read at the moment: AWS asks to slow down"
     );
     let error = AdapterError::of(&error, why);
     assert!(matches!(error, AdapterError::Unavailable(_)), "{error}");

@@ -127,7 +127,7 @@ impl Engine {
             tracing::warn!(
                 %source,
                 "source paused: no file of this configuration names it; a run whose configuration \
-                 names it lets it go on"
+                 names it resumes it"
             );
         }
         recover(&self.store, now).await?;
@@ -339,8 +339,8 @@ fn log_stalled(stalled: &[Stalled], workers_max: usize) {
     };
     tracing::warn!(
         source = %window.timeline.source,
-        "{} of {workers_max} workers have no progress; the longest waits for {waits_for} for {}; other \
-         sources use as many workers beside them, and those that hang get no further one meanwhile",
+        "{} of {workers_max} workers are stalled, the longest on {waits_for} for {}; other \
+         sources get as many additional workers, and stalled sources get none",
         stalled.len(),
         Rounded(*for_ms),
     );
@@ -361,9 +361,8 @@ fn ending(agenda: &Agenda, until_caught_up: bool) -> Option<Ending> {
 fn check(
     ended: Result<(SourceName, Report), tokio::task::JoinError>,
 ) -> anyhow::Result<SourceName> {
-    let (source, report) = ended.context(
-        "a worker ended abnormally; its window is taken up again by the next `windlass run`",
-    )?;
+    let (source, report) =
+        ended.context("a worker panicked; the next `windlass run` resumes its window")?;
     match report.state_failure() {
         Some(error) => Err(error.clone().into()),
         None => Ok(source),

@@ -91,8 +91,8 @@ impl StateLock {
         let file = File::open(&self.state).map_err(failed)?;
         if has_other_names(&file.metadata().map_err(failed)?) {
             return Err(unusable(
-                "the state has a second name (a hard link), and SQLite keeps a log for each name; \
-                 remove the other name, or make the state a file of its own with `cp`"
+                "the state file has another name (a hard link), and SQLite keeps a separate log \
+                 per name; remove the other name, or copy the state with `cp`"
                     .to_owned(),
             ));
         }
@@ -133,9 +133,9 @@ impl StateLock {
             return Ok(());
         }
         Err(StateUnusable(format!(
-            "{}: the state file was removed or replaced while this run used it, and what the run has \
-             recorded is lost with it; put the file back, or a backup of it, and start `windlass \
-             adopt`, which reads from the output folders what was delivered",
+            "{}: the state file was removed or replaced during this run, and the progress of the \
+             run is lost; restore the file or a backup, then run `windlass adopt`, which rebuilds \
+             the delivered windows from the output folders",
             self.state.display()
         )))
     }
@@ -167,7 +167,7 @@ fn open(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::MetadataExt;
         let metadata = file.metadata()?;
         if !metadata.is_file() || metadata.nlink() > 1 {
-            let problem = "it is a link or no regular file; remove it";
+            let problem = "it is a link or not a regular file; remove it";
             return Err(io::Error::new(ErrorKind::InvalidInput, problem));
         }
     }
@@ -279,7 +279,7 @@ mod tests {
         std::fs::hard_link(&state, &hard).unwrap();
         for name in [&state, &hard] {
             let refused = StateLock::take(name).unwrap_err().to_string();
-            assert!(refused.contains("second name"), "{refused}");
+            assert!(refused.contains("another name (a hard link)"), "{refused}");
         }
     }
 

@@ -162,9 +162,9 @@ impl Differences {
         let dir = folder.dir().display();
         if self.changed > 0 {
             tracing::warn!(
-                "{} files of finished windows in {dir} are missing, cut or grown since they were \
-                 delivered: {}{}; `windlass verify` lists them, and `windlass adopt --missing` reads \
-                 their time again",
+                "{} files of done windows in {dir} are missing, cut or grown since delivery: \
+                 {}{}; `windlass verify` lists them, and `windlass adopt --missing` reads their \
+                 time again",
                 self.changed,
                 self.changed_named.join(", "),
                 if self.changed > NAMED_MAX as u64 {
@@ -176,14 +176,14 @@ impl Differences {
         }
         if self.early > 0 {
             tracing::info!(
-                "{} complete files in {dir} are of windows that the state has not finished, as after \
-                 a kill or a power loss; these go on at their last checkpoint",
+                "{} complete files in {dir} belong to windows that are not done, as after a kill \
+                 or a power loss; these windows resume at their last checkpoint",
                 self.early
             );
         }
         if !self.leftovers.is_empty() {
             tracing::info!(
-                "{} parts in {dir} belonged to no pass over an unfinished window and were removed",
+                "removed {} leftover part files from {dir}",
                 self.leftovers.len()
             );
         }

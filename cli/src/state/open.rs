@@ -69,7 +69,7 @@ async fn check(store: &DynamoStore, table: &Table, sdk: &SdkConfig) -> anyhow::R
         checked = store.check() => checked,
         () = SystemClock.alarm(ANSWER_MS_MAX) => {
             let seconds = ANSWER_MS_MAX / SECOND_MS;
-            Err(StateError::Unavailable(format!("no answer within {seconds} seconds")))
+            Err(StateError::Unavailable(format!("no response in {seconds} s")))
         }
     };
     let Err(error) = checked else { return Ok(()) };
@@ -85,7 +85,7 @@ async fn check(store: &DynamoStore, table: &Table, sdk: &SdkConfig) -> anyhow::R
         (None, None) => String::new(),
     };
     let problem = format!(
-        "the table {} {place} cannot be reached: {problem}; check the network, AWS_REGION and \
+        "table {} {place} cannot be reached: {problem}; check the network, AWS_REGION and \
          --endpoint-url",
         table.as_str()
     );

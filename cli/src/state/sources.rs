@@ -18,7 +18,10 @@ pub(crate) const TRIES_MAX: usize = 3;
 
 /// The writes of some sources succeeded before one failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} was not applied ({written} of {all} sources were); apply again: {error}")]
+#[error(
+    "source {name} was not applied ({written} of {all} sources are): {error}; run `windlass \
+     apply` again"
+)]
 pub(crate) struct NotWritten {
     /// The source whose write failed.
     name: SourceName,
@@ -156,7 +159,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         let begun = format!(
-            "source-2 was not applied (2 of {} sources were)",
+            "source source-2 was not applied (2 of {} sources are)",
             wanted.len()
         );
         assert!(failed.starts_with(&begun), "{failed}");

@@ -28,7 +28,7 @@ const LIFETIME_MAX_MS: i64 = 24 * 3_600 * SECOND_MS;
 const ERROR_CHARS_MAX: usize = 160;
 
 /// The likely causes of a success without a token.
-const WRONG_PAGE: &str = "; check token_url, unless the vendor is under maintenance";
+const WRONG_PAGE: &str = "; check `token_url`, unless the vendor is under maintenance";
 
 /// A successful response: <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>. The token type is
 /// ignored: vendors spell it in many ways, and every supported grant issues bearer tokens.
@@ -182,7 +182,7 @@ impl Endpoint<'_> {
     pub(super) fn unreadable(&self) -> Failure {
         let origin = Origin::from(self.url);
         let message =
-            format!("{origin}: the token endpoint's response holds no access token{WRONG_PAGE}");
+            format!("{origin}: the token endpoint's response contains no access token{WRONG_PAGE}");
         Failure::new(FailureClass::Outage, message)
     }
 }
@@ -203,21 +203,21 @@ fn refusal(origin: &Origin, response: &ApiResponse, now: Timestamp) -> Failure {
         }
         (_, "invalid_client") => (
             FailureClass::Block,
-            "; check the client id and secret, or that the key is not revoked",
+            "; check the client id, the client secret, and whether the key is revoked",
         ),
         (_, "unauthorized_client") => (
             FailureClass::Block,
-            "; the client may not use this grant or these scopes; authorise both with the vendor",
+            "; the client may not use this grant or these scopes; authorize both at the vendor",
         ),
         (_, "invalid_grant") => (
             FailureClass::Block,
-            "; check the key, the account it acts for, and this machine's clock",
+            "; check the key, the account that it acts for, and this machine's clock",
         ),
         (_, "invalid_scope") => (
             FailureClass::Block,
-            "; the vendor does not know these scopes",
+            "; the vendor has no such scopes; correct them",
         ),
-        _ => (FailureClass::Block, "; check the secret and token_url"),
+        _ => (FailureClass::Block, "; check the secret and `token_url`"),
     };
     let words = [said.error, said.error_description]
         .into_iter()
@@ -228,7 +228,7 @@ fn refusal(origin: &Origin, response: &ApiResponse, now: Timestamp) -> Failure {
         });
     let status = response.status;
     let words: String = words.collect();
-    let message = format!("{origin}: the token endpoint answered {status}{words}{advice}");
+    let message = format!("{origin}: the token endpoint returned HTTP {status}{words}{advice}");
     let now = served_at(&response.headers).unwrap_or(now);
     let wait_ms = response
         .headers

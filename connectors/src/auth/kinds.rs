@@ -175,7 +175,7 @@ impl Source<'_> {
     /// The text of `template` from `field`, with its placeholders replaced.
     fn fill(&self, field: &str, template: &Template) -> Result<String, CompileError> {
         let value = |name: &str| self.params.get(name).map(String::as_str);
-        let unknown = |name| format!("asks for the unknown parameter `{name}`");
+        let unknown = |name| format!("uses the unknown parameter `{name}`");
         template
             .fill(value)
             .map_err(|name| wrong(field, unknown(name)))
@@ -198,7 +198,7 @@ impl Source<'_> {
             }
             (None, Some(TokenUrl(url))) => Ok(url.clone()),
             (None, None) => {
-                let problem = "is needed: this vendor has one a tenant";
+                let problem = "missing: each tenant of this vendor has its own";
                 Err(wrong("token_url", problem))
             }
         }

@@ -106,20 +106,20 @@ impl Keyring {
             Ok(secret) => {
                 let credentials = Credentials::new(auth, Some(&secret)).map_err(|error| {
                     with(format!(
-                        "{rejected}; the secret has changed since, and: {error}"
+                        "{rejected}; the changed secret cannot be used: {error}"
                     ))
                 })?;
                 last.secret = secret;
                 Ok(self.replace(credentials))
             }
             Err(error) if error.may_pass() => {
-                let message = format!("{error}; needed because: {rejected}");
+                let message = format!("{error}; the secret is read again because {rejected}");
                 let failure = Failure::new(FailureClass::Outage, message);
                 last.read = Some((now, Some(failure.clone())));
                 Err(failure)
             }
             Err(error) => Err(with(format!(
-                "{rejected}; reading the secret again: {error}"
+                "{rejected}; the secret cannot be read again: {error}"
             ))),
         }
     }

@@ -53,7 +53,7 @@ impl SecretSource for Place {
                 .map_err(|trouble| match trouble {
                     Trouble::Unwell => SecretError::Outage {
                         reference: reference(),
-                        problem: "eu-west-1 answered 503".to_owned(),
+                        problem: "eu-west-1 returned HTTP 503".to_owned(),
                     },
                     Trouble::Denied => SecretError::Denied {
                         reference: reference(),
@@ -188,7 +188,7 @@ async fn unavailable_secret_store_blocks_no_source() {
         assert!(
             failure
                 .message
-                .contains("`secretsmanager:windlass/acme#token` cannot be read for now")
+                .contains("`secretsmanager:windlass/acme#token` cannot be read at the moment")
                 && failure.message.contains("E401"),
             "{failure}"
         );

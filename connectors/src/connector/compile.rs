@@ -63,7 +63,7 @@ impl Connector {
         let fill = |field: &str, template: &Template| {
             template
                 .fill(|name| params.get(name).map(String::as_str))
-                .map_err(|name| wrong(field, format!("asks for the unknown parameter `{name}`")))
+                .map_err(|name| wrong(field, format!("uses the unknown parameter `{name}`")))
         };
         let endpoint = endpoint(manifest, settings, &params)?;
         let origin = Origin::from(&endpoint);
@@ -116,9 +116,10 @@ fn resolve_params(
             let known = manifest.params.keys().map(String::as_str);
             let hint = match did_you_mean(name, known.clone()) {
                 Some(word) => format!("did you mean `{word}`?"),
-                None => format!("it has: {}", known.collect::<Vec<_>>().join(", ")),
+                None if manifest.params.is_empty() => "it has no parameters".to_owned(),
+                None => format!("its parameters: {}", known.collect::<Vec<_>>().join(", ")),
             };
-            let problem = format!("`{}` has no such parameter; {hint}", manifest.connector);
+            let problem = format!("unknown parameter of `{}`; {hint}", manifest.connector);
             return Err(wrong(format!("params.{name}"), problem));
         }
     }
@@ -127,14 +128,14 @@ fn resolve_params(
         let field = format!("params.{name}");
         let value = settings.params.get(name).or(param.default.as_ref());
         let Some(value) = value.filter(|value| !value.is_empty()) else {
-            return Err(wrong(field, format!("is needed: {}", param.about)));
+            return Err(wrong(field, format!("missing: {}", param.about)));
         };
         if !param.values.is_empty() && !param.values.contains(value) {
             let problem = format!("`{value}` is not one of {}", param.values.join(", "));
             return Err(wrong(field, problem));
         }
         if value.chars().any(char::is_control) {
-            return Err(wrong(field, "must not hold control characters"));
+            return Err(wrong(field, "must not contain control characters"));
         }
         params.insert(name.clone(), value.clone());
     }
@@ -192,6 +193,7 @@ fn plan(manifest: &Manifest) -> (Paging, RecordPlan, Signals) {
             .message
             .as_ref()
             .map(|path| body.add(path)),
+        header: manifest.error_body.header.clone(),
         rate: manifest.rate.clone(),
     };
     let mut record = Paths::default();

@@ -70,7 +70,7 @@ fn check_host(manifest: &Manifest, url: &Url) -> Result<(), CompileError> {
         None => "base_url".to_owned(),
     };
     let problem = format!(
-        "`{host}` is none of this connector's hosts, {known}; for a domain of your own, also set \
+        "`{host}` is not among the connector's hosts, {known}; for your own domain, also set \
          `base_url: {}`",
         url.as_str().trim_end_matches('/')
     );
@@ -104,7 +104,10 @@ fn path_segments(
         .iter()
         .any(|segment| matches!(segment.as_str(), "." | ".."))
     {
-        return Err(wrong("params", "must not make a path segment `.` or `..`"));
+        return Err(wrong(
+            "params",
+            "must not produce the path segment `.` or `..`",
+        ));
     }
     if segments.first().is_some_and(String::is_empty) {
         segments.remove(0);

@@ -10,6 +10,7 @@ use windlass_core::retry::FailureClass;
 use super::request::escaped;
 use super::{AdvertisedQuota, Connector, Rule};
 use crate::exchange::{ApiResponse, Failure, one_line};
+use crate::manifest::errors::Status;
 use crate::records::Found;
 use crate::wait;
 
@@ -38,11 +39,16 @@ impl Connector {
         };
         let vendor = found
             .map(|found| self.vendors_words(found, token))
+            .filter(|words| !words.is_empty())
+            .or_else(|| self.words_of_header(response, token))
             .unwrap_or_default();
         let advice = advice
             .map(|advice| format!("; {advice}"))
             .unwrap_or_default();
-        let message = format!("{} answered {}{vendor}{advice}", self.name, response.status);
+        let message = format!(
+            "{} returned HTTP {}{vendor}{advice}",
+            self.name, response.status
+        );
         let wait_ms = match class {
             FailureClass::Rate | FailureClass::Outage => self.wait_ms(class, response, now),
             _ => None,
@@ -84,27 +90,35 @@ impl Connector {
 
     /// ` (code: message)`, shortened, and without the token even where the vendor repeats it.
     fn vendors_words(&self, found: &Found<'_>, token: Option<&str>) -> String {
-        let get = |slot: Option<usize>| {
-            let text = found.get(slot?)?;
-            let short: String = one_line(&without_token(&text, token))
-                .chars()
-                .take(QUOTE_CHARS_MAX)
-                .collect();
-            (!short.is_empty()).then_some(short)
-        };
+        let get = |slot: Option<usize>| quoted(&found.get(slot?)?, token);
         match (get(self.signals.code), get(self.signals.message)) {
             (Some(code), Some(message)) => format!(" ({code}: {message})"),
             (Some(text), None) | (None, Some(text)) => format!(" ({text})"),
             (None, None) => String::new(),
         }
     }
+
+    /// The message in the manifest's header for errors, as [`Self::vendors_words`].
+    fn words_of_header(&self, response: &ApiResponse, token: Option<&str>) -> Option<String> {
+        let text = response.headers.get(self.signals.header.as_ref()?)?;
+        quoted(text, token).map(|text| format!(" ({text})"))
+    }
+}
+
+/// One line of a vendor's `text`, without the page token; `None` if nothing is left.
+fn quoted(text: &str, token: Option<&str>) -> Option<String> {
+    let short: String = one_line(&without_token(text, token))
+        .chars()
+        .take(QUOTE_CHARS_MAX)
+        .collect();
+    (!short.is_empty()).then_some(short)
 }
 
 impl Rule {
     fn matches(&self, response: &ApiResponse, found: Option<&Found<'_>>) -> bool {
         let rule = &self.rule;
         let is_value = |value: &str| rule.values.iter().any(|known| known == value);
-        rule.status.0.contains(&response.status)
+        rule.status.0.contains(&Status(response.status))
             && self.slot.is_none_or(|slot| {
                 found
                     .and_then(|found| found.get(slot))
@@ -167,14 +181,18 @@ fn by_status(response: &ApiResponse, continues: bool) -> (FailureClass, Option<S
         // The same parameters worked for the first page, so the vendor rejects the token. Class
         // `block` would keep the token, and so repeat the rejection.
         400 | 404 | 410 | 422 if continues => {
-            let advice = "the page token seems to be refused; the window begins again";
+            let advice = "the vendor rejected its page token; the window restarts at page one";
             return (FailureClass::Restart, Some(advice.to_owned()));
         }
-        400 => "check the source's params".to_owned(),
-        401 => "the credentials are refused; check the secret".to_owned(),
+        413 => {
+            let advice = "the request covers too much; the window is split";
+            return (FailureClass::Split, Some(advice.to_owned()));
+        }
+        400 => "check the source's `params`".to_owned(),
+        401 => "credentials not accepted; check the secret".to_owned(),
         403 => "check the permissions and scopes of the credentials".to_owned(),
-        404 => "check the source's params and base_url".to_owned(),
-        _ => "check the source's params and credentials".to_owned(),
+        404 => "check the source's `params` and `base_url`".to_owned(),
+        _ => "check the source's `params` and the permissions of its credentials".to_owned(),
     };
     (FailureClass::Block, Some(advice))
 }

@@ -24,6 +24,7 @@ fn each_http_status_has_default_class() {
         (403, FailureClass::Block),
         (404, FailureClass::Block),
         (408, FailureClass::Outage),
+        (413, FailureClass::Split),
         (418, FailureClass::Block),
         (429, FailureClass::Rate),
         (500, FailureClass::Outage),
@@ -66,11 +67,15 @@ fn rejected_page_token_restarts_window() {
 #[test]
 fn rejection_names_what_to_check() {
     for (status, advice) in [
-        (400, "answered 400; check the source's params"),
-        (401, "the credentials are refused; check the secret"),
+        (400, "returned HTTP 400; check the source's `params`"),
+        (401, "credentials not accepted; check the secret"),
         (403, "check the permissions and scopes of the credentials"),
-        (404, "check the source's params and base_url"),
-        (418, "check the source's params and credentials"),
+        (404, "check the source's `params` and `base_url`"),
+        (
+            418,
+            "check the source's `params` and the permissions of its credentials",
+        ),
+        (413, "the request covers too much; the window is split"),
     ] {
         let message = judged(status, &[], None, "").message;
         assert!(message.ends_with(advice), "{message}");
@@ -107,6 +112,29 @@ fn by_rule(status: u16, headers: &[(&str, &str)], body: &'static str) -> Failure
 }
 
 #[test]
+fn error_without_body_shows_message_of_declared_header() {
+    let of = |headers: &[(&str, &str)], body| {
+        connector("errors", "error_body: { code: code, header: message }\n")
+            .page_of(hour(), None, &response(404, headers, body), now())
+            .unwrap_err()
+            .message
+    };
+    let reason = [("message", "Invalid apiKey.\u{1b}[2J")];
+    let shown = of(&reason, "");
+    assert!(
+        shown.starts_with("sample returned HTTP 404 (Invalid apiKey."),
+        "{shown}"
+    );
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    let coded = of(&reason, r#"{"code":"E7"}"#);
+    assert!(
+        coded.starts_with("sample returned HTTP 404 (E7)"),
+        "{coded}"
+    );
+    assert!(of(&[], "").starts_with("sample returned HTTP 404; "));
+}
+
+#[test]
 fn first_matching_rule_wins() {
     let reset = [("X-Reset", "2.5"), ("X-Kind", "big")];
     let busy = by_rule(409, &reset, r#"{"error":{"code":"busy"}}"#);
@@ -120,7 +148,7 @@ fn first_matching_rule_wins() {
     );
     let big = by_rule(409, &reset, "not json");
     assert_eq!((big.class, big.wait_ms), (FailureClass::Split, None));
-    assert_eq!(big.message, "sample answered 409; ask for less");
+    assert_eq!(big.message, "sample returned HTTP 409; ask for less");
     assert_eq!(
         by_rule(409, &[], "the token has expired").class,
         FailureClass::Restart
@@ -155,7 +183,7 @@ fn vendor_message_is_one_short_masked_line() {
     assert!(
         failure
             .message
-            .starts_with("sample answered 500 (E1: bad cursor *** xxx")
+            .starts_with("sample returned HTTP 500 (E1: bad cursor *** xxx")
     );
     assert!(failure.message.chars().count() < 220);
     let link = "https://api.example.com/v1?limit=5&after=abc%2Bdef";

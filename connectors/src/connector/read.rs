@@ -8,6 +8,7 @@ use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
 use super::{Connector, Page, PageRequest, Record, RecordPlan, Rest};
+use crate::arrays::arrays;
 use crate::elements::Elements;
 use crate::exchange::{ApiResponse, Failure};
 use crate::manifest::records::{Order, TimeFormat};
@@ -57,7 +58,7 @@ impl Connector {
         let (span, token) = (request.span, request.token.as_deref());
         let unusable = |problem: &str| {
             let message = format!(
-                "{} answered {} with a body that {problem}",
+                "{} returned HTTP {} with a body that {problem}",
                 self.name, response.status
             );
             Failure::new(FailureClass::Page, message).with_status(response.status)
@@ -71,7 +72,7 @@ impl Connector {
         let found = found
             .ok_or_else(|| unusable("is not UTF-8"))?
             .map_err(|error| unusable(&error.to_string()))?;
-        let raws = self.records.elements(&found);
+        let raws = self.records.elements(&found, body.unwrap_or_default());
         let raws = raws.map_err(|problem| unusable(&problem))?;
         let count = raws.map_or(0, Elements::len);
         let asked = Asked {
@@ -106,15 +107,28 @@ impl RecordPlan {
     /// The records of a page, `None` without an array, or the error in the array. A page without
     /// the array has another shape, such as an error with HTTP 200, unless the manifest declares it
     /// optional.
-    fn elements<'f, 'a>(&self, found: &'f Found<'a>) -> Result<Option<&'f Elements<'a>>, String> {
+    fn elements<'f, 'a>(
+        &self,
+        found: &'f Found<'a>,
+        body: &str,
+    ) -> Result<Option<&'f Elements<'a>>, String> {
         match found.elements() {
             Ok(raws) => Ok(Some(raws)),
             Err(NoArray::Missing) if self.optional => Ok(None),
-            Err(problem @ NoArray::Missing) => Err(format!(
-                "{problem} at `{}`; if the vendor leaves it out when there is nothing, add \
-                 `optional: true` under records",
-                self.path
-            )),
+            Err(problem @ NoArray::Missing) => {
+                let cure = match arrays(body) {
+                    none if none.is_empty() => {
+                        "if the vendor omits it when there are no records, add `optional: true` \
+                         under `records`"
+                            .to_owned()
+                    }
+                    some => format!(
+                        "its arrays: `{}`; correct `records.path`",
+                        some.join("`, `")
+                    ),
+                };
+                Err(format!("{problem} at `{}`; {cure}", self.path))
+            }
             Err(problem @ (NoArray::Other | NoArray::Several)) => {
                 Err(format!("{problem} at `{}`", self.path))
             }

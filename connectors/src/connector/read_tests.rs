@@ -42,8 +42,9 @@ fn missing_array_fails_unless_optional() {
         connector("records", &records)
     };
     let (needed, optional) = (sample(""), sample("  optional: true\n"));
-    let no_array = "sample answered 200 with a body that has no array at `results.rows`; if the \
-                    vendor leaves it out when there is nothing, add `optional: true` under records";
+    let no_array = "sample returned HTTP 200 with a body that has no array at `results.rows`; if \
+                    the vendor omits it when there are no records, add `optional: true` under \
+                    `records`";
     for missing in ["{}", r#"{"results":null}"#, r#"{"results":{"rows":null}}"#] {
         let failure = read(&needed, None, missing).unwrap_err();
         assert_eq!(failure.class, FailureClass::Page, "{missing}");
@@ -60,6 +61,17 @@ fn missing_array_fails_unless_optional() {
         let other = read(&connector, None, r#"{"results":{"rows":{}}}"#).unwrap_err();
         assert_eq!(other.class, FailureClass::Page);
     }
+}
+
+#[test]
+fn missing_array_message_names_arrays_of_response() {
+    let body = r#"{"data":{"items":[{"id":1}]},"included":[]}"#;
+    let failure = read(&connector("", ""), None, body).unwrap_err();
+    assert_eq!(
+        failure.message,
+        "sample returned HTTP 200 with a body that has no array at `items`; its arrays: \
+         `data.items`, `included`; correct `records.path`"
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Connector {
             Place::Query { repeats, param } => self.url(repeats.then_some(span), param),
             Place::Url(token) => {
                 let url: Url = token.parse().map_err(|_| {
-                    Failure::new(FailureClass::Restart, "the stored next link is not a URL")
+                    Failure::new(FailureClass::Restart, "the stored page token is not a URL")
                 })?;
                 next_link::confine(&url, &self.origin)?;
                 url

@@ -101,7 +101,7 @@ fn google_reports_errors_are_classified() {
         "google_reports/error_forbidden.json",
     );
     assert_eq!(forbidden.class, FailureClass::Block);
-    insta::assert_snapshot!(forbidden.message, @"google_reports answered 403 (forbidden: Access denied. You are not authorized to read activity records.); admin_email must be an administrator who may read reports");
+    insta::assert_snapshot!(forbidden.message, @"google_reports returned HTTP 403 (forbidden: Access denied. You are not authorized to read activity records.); admin_email must be an administrator who may read reports");
     let token = "A:1767225600000:-42:+/=&page";
     let rejected = failure(
         &google,
@@ -174,7 +174,7 @@ fn okta_system_log_errors_are_classified() {
         (token.class, token.status),
         (FailureClass::Block, Some(401))
     );
-    insta::assert_snapshot!(token.message, @"okta_system_log answered 401 (E0000011: Invalid token provided); the credentials are refused; check the secret");
+    insta::assert_snapshot!(token.message, @"okta_system_log returned HTTP 401 (E0000011: Invalid token provided); credentials not accepted; check the secret");
 }
 
 #[test]

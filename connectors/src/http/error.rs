@@ -15,20 +15,20 @@ pub enum TransportError {
     #[error("timed out: {0}")]
     Timeout(String),
     /// The connection broke, or the body ended early.
-    #[error("the reply broke off: {0}")]
+    #[error("the response broke off: {0}")]
     Interrupted(String),
     /// The body is not compressed as its headers declare, or in an unsupported way.
     #[error("the response body cannot be decompressed: {0}")]
     Undecodable(String),
     /// The decompressed body exceeds the limit.
-    #[error("the reply is larger than {limit} bytes")]
+    #[error("the response is larger than {limit} bytes")]
     TooLarge {
         /// Maximum size of a body in bytes.
         limit: usize,
     },
     /// The vendor returned a redirect, which is never followed.
     #[error("HTTP {status} redirects to {}, and redirects are not followed",
-        .to.as_deref().unwrap_or("a host that is not named here"))]
+        .to.as_deref().unwrap_or("a host that is omitted here"))]
     Redirect {
         /// The status, 300 to 399.
         status: u16,
@@ -55,7 +55,7 @@ impl TransportError {
             | Self::Undecodable(_) => (FailureClass::Outage, String::new()),
             Self::TooLarge { .. } => (
                 FailureClass::Split,
-                "; ask for smaller pages if smaller windows do not help".to_owned(),
+                "; set a smaller page size if narrower windows do not help".to_owned(),
             ),
             Self::Redirect { to, .. } if to.as_deref() == Some(asked.host()) => (
                 FailureClass::Block,
@@ -65,7 +65,9 @@ impl TransportError {
             ),
             Self::Redirect { .. } => (
                 FailureClass::Block,
-                format!("; if the vendor has moved there, set {setting} of the source to that host"),
+                format!(
+                    "; if the vendor has moved there, set {setting} of the source to that host"
+                ),
             ),
             Self::Certificate(_) => (
                 FailureClass::Block,

@@ -4,6 +4,7 @@ use windlass_core::time::{DAY_MS, SECOND_MS};
 
 use super::Manifest;
 use super::check_records;
+use super::errors::Status;
 use super::fault::{Fault, fault};
 use super::placeholders::{OWN, placeholders};
 use super::request::{BoundFormat, Mode};
@@ -14,6 +15,7 @@ use crate::yaml::did_you_mean;
 pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
     names(manifest)?;
     placeholders(manifest)?;
+    headers(manifest)?;
     base_url(manifest)?;
     hosts(manifest)?;
     manifest.auth.check()?;
@@ -33,14 +35,14 @@ fn is_word(text: &str) -> bool {
 
 fn names(manifest: &Manifest) -> Result<(), Fault> {
     if !is_word(&manifest.connector) {
-        return Err(fault("connector", "must be of a-z, 0-9 and _", ""));
+        return Err(fault("connector", "must consist of a-z, 0-9 and _", ""));
     }
     for (name, param) in &manifest.params {
         let field = format!("params.{name}");
         if !is_word(name) || OWN.contains(&name.as_str()) {
             return Err(fault(
                 field,
-                "must be of a-z, 0-9 and _, and not `from`, `to` or `page_size`",
+                "must consist of a-z, 0-9 and _, and not be `from`, `to` or `page_size`",
                 "",
             ));
         }
@@ -53,6 +55,34 @@ fn names(manifest: &Manifest) -> Result<(), Fault> {
                 "has a default that is not among its values",
                 "",
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Header names that the HTTP client sets itself.
+const HEADERS_OF_CLIENT: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
+
+/// Returns whether `name` is a token of RFC 9110, section 5.6.2.
+fn is_header_name(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
+fn headers(manifest: &Manifest) -> Result<(), Fault> {
+    for name in manifest.request.headers.keys() {
+        let lower = name.to_ascii_lowercase();
+        if !is_header_name(name) {
+            let problem = format!("{name:?} is not a header name");
+            return Err(fault(
+                "request.headers",
+                problem,
+                "write it like `X-Api-Version`",
+            ));
+        }
+        if HEADERS_OF_CLIENT.contains(&lower.as_str()) {
+            let problem = format!("`{name}` is set by the HTTP client");
+            return Err(fault("request.headers", problem, "remove it"));
         }
     }
     Ok(())
@@ -76,8 +106,12 @@ fn hosts(manifest: &Manifest) -> Result<(), Fault> {
         && !manifest.hosts.is_empty()
         && !manifest.hosts.iter().any(|rule| rule.allows(&base_url))
     {
-        let hint = "leave `hosts` out where no parameter stands in base_url";
-        return Err(fault("hosts", "does not allow the host of base_url", hint));
+        let hint = "remove `hosts`: `base_url` has no parameter";
+        return Err(fault(
+            "hosts",
+            "does not allow the host of `base_url`",
+            hint,
+        ));
     }
     Ok(())
 }
@@ -89,8 +123,8 @@ const UNIT_MS_MAX: i64 = 366 * DAY_MS;
 fn window(manifest: &Manifest) -> Result<(), Fault> {
     let window = &manifest.window;
     if window.mode == Mode::Tail {
-        let hint = "write `mode: window` if the API takes a start and an end";
-        return Err(fault("window.mode", "`tail` is not in this build", hint));
+        let hint = "write `mode: window` if the API accepts a start and an end";
+        return Err(fault("window.mode", "`tail` is not supported", hint));
     }
     let unit_ms = window.unit.0;
     let (least, word) = match window.format {
@@ -143,7 +177,7 @@ fn rate(manifest: &Manifest) -> Result<(), Fault> {
         ("rate.requests_per_minute", rate.requests_per_minute),
     ] {
         if value == Some(0) {
-            let hint = "leave it out if the vendor documents no limit";
+            let hint = "remove it if the vendor documents no limit";
             return Err(fault(field, "must be at least 1", hint));
         }
     }
@@ -156,7 +190,7 @@ fn errors(manifest: &Manifest) -> Result<(), Fault> {
         if rule.status.0.is_empty() {
             return Err(fault(
                 field,
-                "names no status",
+                "has no status",
                 "write `status: 400` or a list",
             ));
         }
@@ -170,22 +204,18 @@ fn errors(manifest: &Manifest) -> Result<(), Fault> {
         if (rule.path.is_some() || rule.header.is_some()) == rule.values.is_empty() {
             return Err(fault(
                 field,
-                "`in` goes with `path` or `header`",
+                "`in` needs `path` or `header`, and they need `in`",
                 "list the values in `in`",
             ));
         }
         let tests = rule.path.is_some() || rule.header.is_some() || rule.text.is_some();
         if !tests
-            && rule
-                .status
-                .0
-                .iter()
-                .any(|status| (200..300).contains(status))
+            && let Some(Status(status)) = rule.status.0.iter().copied().find(|it| it.is_success())
         {
             return Err(fault(
                 field,
-                "would make every page an error",
-                "add `path` and `in`",
+                format!("makes every response with HTTP {status} an error"),
+                "add a test: `path` or `header` with `in`, or `text`",
             ));
         }
     }

@@ -8,22 +8,22 @@ use super::request::FilterClock;
 pub(super) fn records(manifest: &Manifest) -> Result<(), Fault> {
     let records = &manifest.records;
     if records.strict && (records.order == Order::Unknown || records.time.is_none()) {
-        let hint = "name the documented `order` and `time`, or leave `strict` out";
+        let hint = "add the documented `order` and `time`, or remove `strict`";
         return Err(fault("records.strict", "needs an order by time", hint));
     }
     if records.strict && manifest.window.clock != FilterClock::Event {
-        let hint = "leave it out unless `window.clock` is `event`";
-        let problem = "needs the time that requests filter on";
+        let hint = "remove it unless `window.clock` is `event`";
+        let problem = "needs `window.clock: event`, the time that requests filter on";
         return Err(fault("records.strict", problem, hint));
     }
     let sweeps = &manifest.window.sweeps;
     if !sweeps.is_empty() && records.id.is_empty() {
-        let hint = "name the paths of `records.id`, or leave `sweeps` out";
-        let problem = "needs ids that are the same on every reading";
+        let hint = "add `records.id`, or remove `sweeps`";
+        let problem = "needs record ids that are the same on every read";
         return Err(fault("window.sweeps", problem, hint));
     }
     if !sweeps.is_empty() && manifest.window.clock != FilterClock::Event {
-        let hint = "leave `sweeps` out: nothing comes late by the time it arrived";
+        let hint = "remove `sweeps`: by arrival time, no record is late-arriving";
         let problem = "needs `window.clock: event`";
         return Err(fault("window.sweeps", problem, hint));
     }

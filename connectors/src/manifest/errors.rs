@@ -1,5 +1,7 @@
 //! The vendor's signals: quotas and errors.
 
+use std::str::FromStr;
+
 use serde::Deserialize;
 use windlass_core::retry::FailureClass;
 
@@ -38,7 +40,7 @@ pub struct Reset {
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
     /// The matching statuses; a 2xx matches only when it is listed.
-    pub status: OneOrMany<u16>,
+    pub status: OneOrMany<Status>,
     /// A value in the body that must equal one of `in`.
     pub path: Option<JsonPath>,
     /// A response header whose value must equal one of `in`.
@@ -54,6 +56,28 @@ pub struct ErrorRule {
     pub advice: Option<String>,
 }
 
+/// An HTTP status from 100 to 599.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status(pub u16);
+
+impl Status {
+    /// Returns whether the response is a page unless a rule tests its content.
+    pub(super) fn is_success(self) -> bool {
+        (200..300).contains(&self.0)
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let status = text.parse().ok().filter(|it| (100..600).contains(it));
+        status.map(Self).ok_or_else(|| {
+            format!("`{text}` is not an HTTP status; write it like 404, or a list like [400, 404]")
+        })
+    }
+}
+
 /// The paths of the code and the message in an error body, for messages.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,4 +86,6 @@ pub struct ErrorBody {
     pub code: Option<JsonPath>,
     /// Path of the vendor's error message.
     pub message: Option<JsonPath>,
+    /// The response header with the vendor's error message; read when the body has none.
+    pub header: Option<String>,
 }

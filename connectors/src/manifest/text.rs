@@ -95,7 +95,8 @@ impl FromStr for JsonPath {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
             format!(
-                "`{text}` is not a path; write it like items, id.time, errors[0].reason or [\"a.b\"]"
+                "`{text}` is not a path; write it like items, id.time, errors[0].reason or \
+                 [\"a.b\"]"
             )
         };
         if text == "." {
@@ -184,7 +185,7 @@ impl FromStr for Template {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
             format!(
-                "`{text}` has a brace without a partner; write {{name}} or, for a brace itself, two"
+                "`{text}` has an unmatched brace; write {{name}}, or two braces for a literal one"
             )
         };
         let mut parts = Vec::new();

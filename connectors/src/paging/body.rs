@@ -21,7 +21,7 @@ impl Pager for Body {
 
     fn read(&self, response: &Response<'_>) -> Result<Ahead, Failure> {
         if response.is_unreadable(0) {
-            let message = "the page token is neither text nor a number";
+            let message = "the page token is neither a string nor a number";
             return Err(Failure::new(FailureClass::Page, message));
         }
         let end = || End::TokenAbsent(format!("token at `{}`", self.0));

@@ -6,8 +6,8 @@ use crate::manifest::fault::{Fault, fault};
 /// Fails on a `page` section that contradicts itself.
 pub(crate) fn check(page: &Page) -> Result<(), Fault> {
     if page.end.is_empty() {
-        let hint = "write `end: [token_absent]`, or what the vendor documents";
-        return Err(fault("page.end", "a window must be able to end", hint));
+        let hint = "write `end: [token_absent]`, or the end that the vendor documents";
+        return Err(fault("page.end", "has no end test", hint));
     }
     if page.end.contains(&EndTest::PageShort) && page.size.is_none() {
         let problem = "`page_short` needs `page.size`";
@@ -33,7 +33,11 @@ pub(super) fn needs_target(page: &Page) -> Result<(), Fault> {
         return Ok(());
     }
     let hint = "add `to: { query: NAME }`, or `to: url` for a next link";
-    Err(fault("page", "the token goes nowhere", hint))
+    Err(fault(
+        "page",
+        "has a token without a place in the request",
+        hint,
+    ))
 }
 
 /// Fails unless a token counted here goes into a query parameter; `not_url` is the problem with a

@@ -1,15 +1,16 @@
 //! The end of a window: the tests that a manifest declares, and the evidence with which one of them
 //! holds.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::{Ahead, Page, Response};
 use crate::manifest::text::JsonPath;
 use crate::records::Paths;
 
 /// A sign that there is no next page.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndTest {
     /// The token is missing, null or empty.
     TokenAbsent,
@@ -92,18 +93,73 @@ pub enum End {
     FlagFalse(JsonPath),
 }
 
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// The names of the end tests, for the error about another word.
+const WORDS: [&str; 7] = [
+    "token_absent",
+    "token_unchanged",
+    "page_empty",
+    "page_short",
+    "total_reached",
+    "pages_reached",
+    "flag_false",
+];
+
+impl<'de> Deserialize<'de> for EndTest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EndTestVisitor)
+    }
+}
+
+struct EndTestVisitor;
+
+impl<'de> Visitor<'de> for EndTestVisitor {
+    type Value = EndTest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an end test such as token_absent")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<EndTest, E> {
+        Ok(match word {
+            "token_absent" => EndTest::TokenAbsent,
+            "token_unchanged" => EndTest::TokenUnchanged,
+            "page_empty" => EndTest::PageEmpty,
+            "page_short" => EndTest::PageShort,
+            "total_reached" => EndTest::TotalReached,
+            "pages_reached" => EndTest::PagesReached,
+            "flag_false" => {
+                let problem = "`flag_false` needs the path of a flag; write `{ flag_false: PATH }`";
+                return Err(E::custom(problem));
+            }
+            _ => return Err(E::unknown_variant(word, &WORDS)),
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EndTest, A::Error> {
+        let word: String = map.next_key()?.unwrap_or_default();
+        if word != "flag_false" {
+            return Err(de::Error::unknown_variant(&word, &WORDS));
+        }
+        let test = EndTest::FlagFalse(map.next_value()?);
+        match map.next_key::<de::IgnoredAny>()? {
+            Some(_) => Err(de::Error::custom("expected one key only; keep one of them")),
+            None => Ok(test),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OnlyPage => f.write_str("the API has one page only"),
+            Self::OnlyPage => f.write_str("the API has only one page"),
             Self::TokenAbsent(token) => write!(f, "the response has no {token}"),
-            Self::TokenUnchanged => f.write_str("an empty page repeats its own token"),
+            Self::TokenUnchanged => f.write_str("the page is empty and repeats its own token"),
             Self::PageEmpty => f.write_str("the page is empty"),
             Self::PageShort { records, size } => {
                 write!(f, "the page has {records} records of the {size} requested")
             }
             Self::TotalReached { reached, total } => {
-                write!(f, "{reached} records are read of a total of {total}")
+                write!(f, "{reached} of {total} records are read")
             }
             Self::PagesReached { read, pages } => write!(f, "page {read} of {pages} is read"),
             Self::FlagFalse(path) => write!(f, "`{path}` is false"),

@@ -122,7 +122,7 @@ fn every_end_states_evidence() {
             "end: [token_absent]".to_owned(),
             None,
             body,
-            "the API has one page only",
+            "the API has only one page",
         ),
         (
             format!("{token}\n  end: [token_absent]"),
@@ -146,7 +146,7 @@ fn every_end_states_evidence() {
             format!("{token}\n  end: [token_unchanged]"),
             Some("t"),
             r#"{"meta":{"next":"t"},"items":[]}"#,
-            "an empty page repeats its own token",
+            "the page is empty and repeats its own token",
         ),
         (
             format!("{token}\n  end: [page_short]"),
@@ -165,7 +165,7 @@ fn every_end_states_evidence() {
                 .to_owned(),
             None,
             r#"{"n":2,"items":[1,2]}"#,
-            "2 records are read of a total of 2",
+            "2 of 2 records are read",
         ),
         (
             "token: { page_number: { pages: n } }\n  to: { query: p }\n  end: [pages_reached]"

@@ -48,7 +48,8 @@ fn find(headers: &Headers, rel: &str) -> Result<Option<String>, Failure> {
     if whole && values.next().is_none() {
         Ok(None)
     } else {
-        let message = format!("the Link header cannot be read to its end; it may hold rel={rel}");
+        let message =
+            format!("the Link header cannot be parsed to its end and may contain rel={rel}");
         Err(Failure::new(FailureClass::Page, message))
     }
 }

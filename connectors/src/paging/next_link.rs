@@ -25,12 +25,9 @@ const CREDENTIALS: [&str; 10] = [
 /// A URL token, absolute and safe to store: resolved against the URL of its request, without
 /// credentials and fragment. Fails when it leads away from `origin`.
 pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, Failure> {
-    let mut url = asked.join(token).map_err(|_| {
-        Failure::new(
-            FailureClass::Page,
-            "the next link is not a URL; the page was not used",
-        )
-    })?;
+    let mut url = asked
+        .join(token)
+        .map_err(|_| Failure::new(FailureClass::Page, "the next link is not a URL"))?;
     confine_from(&url, Some(asked), origin)?;
     url.set_fragment(None);
     // Rebuilt only when it holds a credential: any other link stays byte for byte.
@@ -72,11 +69,9 @@ fn confine_from(url: &Url, asked: Option<&Url>, origin: &Origin) -> Result<(), F
                 named.to_string()
             }
             "http" | "https" => {
-                "a host that is not named here, for it holds a page token or is no \
-                 plausible name"
-                    .to_owned()
+                "another host (name omitted: it contains a page token or is implausible)".to_owned()
             }
-            _ => "what is neither http nor https".to_owned(),
+            _ => "a URL that is neither http nor https".to_owned(),
         };
         let message = format!(
             "the next link leads to {place}; requests of this source go to {origin} only; if the \
@@ -85,7 +80,9 @@ fn confine_from(url: &Url, asked: Option<&Url>, origin: &Origin) -> Result<(), F
         return Err(Failure::new(FailureClass::Block, message));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let message = format!("the next link to {named} holds a user name or password; refused");
+        let message = format!(
+            "the next link to {named} contains a user name or password and was not followed"
+        );
         return Err(Failure::new(FailureClass::Block, message));
     }
     Ok(())

@@ -52,7 +52,7 @@ impl Pager for Offset {
         if page.end.contains(&EndTest::TotalReached) {
             return Ok(());
         }
-        let problem = "offset paging ends at its total";
+        let problem = "offset paging needs the end test of its total";
         Err(fault("page.end", problem, "add `total_reached`"))
     }
 }

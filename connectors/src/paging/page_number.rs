@@ -92,11 +92,11 @@ impl Pager for PageNumber {
                 return Err(fault("page.end", problem, hint));
             }
             (Some(_), false) => {
-                let problem = "paging with a number of pages ends there";
+                let problem = "paging with a number of pages needs the end test of that number";
                 return Err(fault("page.end", problem, "add `pages_reached`"));
             }
             (None, false) if !page.end.iter().any(ends_a_count) => {
-                let problem = "page numbers have no end here: there is always a next number";
+                let problem = "page numbers alone never end";
                 return Err(fault(
                     "page.end",
                     problem,

@@ -80,7 +80,7 @@ fn page_numbers_without_end_are_rejected() {
         let error = Manifest::load("sample.yaml", &text)
             .unwrap_err()
             .to_string();
-        assert!(error.contains("always a next number"), "{error}");
+        assert!(error.contains("page numbers alone never end"), "{error}");
     }
 }
 
@@ -154,12 +154,12 @@ fn contradictory_page_number_settings_are_rejected() {
             .to_string()
     };
     insta::assert_snapshot!(error("{ page_number: {} }", "pages_reached"), @"sample.yaml:23:8: `page.end`: `pages_reached` needs the number of pages; write `token: { page_number: { pages: PATH } }`");
-    insta::assert_snapshot!(error("{ page_number: { pages: n } }", "page_empty"), @"sample.yaml:23:8: `page.end`: paging with a number of pages ends there; add `pages_reached`");
+    insta::assert_snapshot!(error("{ page_number: { pages: n } }", "page_empty"), @"sample.yaml:23:8: `page.end`: paging with a number of pages needs the end test of that number; add `pages_reached`");
     insta::assert_snapshot!(error("{ page_number: {} }", "total_reached"), @"sample.yaml:23:8: `page.end`: `total_reached` needs offset paging; write `token: { offset: { total: PATH } }`");
     insta::assert_snapshot!(error("{ body: next }", "pages_reached"), @"sample.yaml:23:8: `page.end`: `pages_reached` needs page numbers; write `token: { page_number: { pages: PATH } }`");
     insta::assert_snapshot!(error("{ page_number: { frist: 0 } }", "page_empty"), @"sample.yaml:21:27: unknown field `frist`; did you mean `first`?");
-    insta::assert_snapshot!(error("{ page_numbr: {} }", "page_empty"), @"sample.yaml:21:12: `page_numbr` is not one of the words allowed here; did you mean `page_number`?");
-    insta::assert_snapshot!(error("next", "page_empty"), @"sample.yaml:21:10: `next` is not one of the words allowed here; expected one of body, header, link, offset, page_number");
+    insta::assert_snapshot!(error("{ page_numbr: {} }", "page_empty"), @"sample.yaml:21:12: `page_numbr` is not allowed here; did you mean `page_number`?");
+    insta::assert_snapshot!(error("next", "page_empty"), @"sample.yaml:21:10: `next` is not allowed here; expected one of body, header, link, offset, page_number");
     let url = section("{ page_number: {} }", "page_empty").replace("{ query: page }", "url");
     let error = Manifest::load("sample.yaml", &sample("page", &url)).unwrap_err();
     insta::assert_snapshot!(error, @"sample.yaml:22:7: `page.to`: a page number is not a URL; write `to: { query: NAME }`");

@@ -1,6 +1,6 @@
 //! Everything in one page, without a token.
 
-use super::{Ahead, End, Page, Pager, Response};
+use super::{Ahead, End, EndTest, Page, Pager, Response};
 use crate::exchange::Failure;
 use crate::manifest::fault::{Fault, fault};
 
@@ -16,6 +16,18 @@ impl Pager for Single {
         if page.to.is_some() {
             let hint = "add `token:` under page";
             return Err(fault("page.to", "has no token to send", hint));
+        }
+        let needs_more = |test: &EndTest| {
+            matches!(
+                test,
+                EndTest::PageShort | EndTest::PageEmpty | EndTest::TokenUnchanged
+            )
+        };
+        if page.end.iter().all(needs_more) {
+            let problem = "does not end a full page, and there is no token for the next one";
+            let hint =
+                "add `token:` under page, or write `end: [token_absent]` if there is one page";
+            return Err(fault("page.end", problem, hint));
         }
         Ok(())
     }

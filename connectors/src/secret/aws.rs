@@ -117,7 +117,7 @@ impl Aws {
                 let status = service.raw().status().as_u16();
                 // An error without a code comes from a proxy, not from the service.
                 let Some(code) = service.err().code() else {
-                    return outage(format!("{region} answered {status} without a reason"));
+                    return outage(format!("{region} returned HTTP {status} without a reason"));
                 };
                 let error_text = ErrorText {
                     code: code.to_owned(),
@@ -128,12 +128,14 @@ impl Aws {
             }
             SdkError::TimeoutError(_) => {
                 let seconds = READ_TIMEOUT.as_secs();
-                outage(format!("{region} did not answer within {seconds} s"))
+                outage(format!("{region} did not respond in {seconds} s"))
             }
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
                 outage(format!("{region} cannot be reached: {}", last_cause(error)))
             }
-            SdkError::ResponseError(_) => outage(format!("{region} gave an answer that is none")),
+            SdkError::ResponseError(_) => {
+                outage(format!("{region} returned an unreadable response"))
+            }
             // Nothing was sent: this process has no credentials to sign with.
             SdkError::DispatchFailure(_) => SecretError::Credentials {
                 reference: reference.clone(),
@@ -167,7 +169,7 @@ fn judge(
         "AccessDeniedException" | "AccessDenied" => {
             let key = message.contains("KMS") || message.contains("kms:");
             let (action, resource) = match (key, is_ssm) {
-                (true, _) => ("kms:Decrypt", "the key it is encrypted with".to_owned()),
+                (true, _) => ("kms:Decrypt", "the KMS key of the secret".to_owned()),
                 (false, true) => ("ssm:GetParameter", format!("parameter {}", stored.name())),
                 (false, false) => (
                     "secretsmanager:GetSecretValue",
@@ -191,7 +193,7 @@ fn judge(
         code if THROTTLED.contains(&code) || status == 429 || status >= 500 => {
             SecretError::Outage {
                 reference,
-                problem: format!("{region} answered {status} {code}"),
+                problem: format!("{region} returned HTTP {status} {code}"),
             }
         }
         code => SecretError::Refused {

@@ -72,9 +72,9 @@ async fn missing_permission_is_named_in_policy_syntax() {
         (
             BOTH[0],
             "Access to KMS is not allowed",
-            "kms:Decrypt on the key it is encrypted with",
+            "kms:Decrypt on the KMS key of the secret",
         ),
-        (BOTH[1], key, "kms:Decrypt on the key it is encrypted with"),
+        (BOTH[1], key, "kms:Decrypt on the KMS key of the secret"),
     ] {
         let error = failure(reference, error(400, "AccessDeniedException", message)).await;
         assert_eq!(
@@ -94,7 +94,7 @@ async fn invalid_process_credentials_block_no_source() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "`{reference}`: the AWS credentials of this process do not work ({code}); \
+                    "`{reference}`: the AWS credentials of this process are invalid ({code}); \
                      renew them"
                 )
             );
@@ -137,7 +137,10 @@ async fn failing_or_throttled_service_is_transient() {
             let error = failure(reference, error(status, code, "")).await;
             assert_eq!(
                 error.to_string(),
-                format!("`{reference}` cannot be read for now: eu-west-1 answered {status} {code}")
+                format!(
+                    "`{reference}` cannot be read at the moment: eu-west-1 returned HTTP {status} \
+                     {code}"
+                )
             );
             assert!(error.may_pass());
         }
@@ -158,7 +161,8 @@ async fn unreachable_service_is_transient() {
         let vault = vault_at(&url, &clock());
         let error = vault.fetch(&reference.parse().unwrap()).await.unwrap_err();
         let said = error.to_string();
-        let expected = format!("`{reference}` cannot be read for now: eu-west-1 cannot be reached");
+        let expected =
+            format!("`{reference}` cannot be read at the moment: eu-west-1 cannot be reached");
         assert!(said.starts_with(&expected), "{said}");
         assert!(error.may_pass());
     }
@@ -175,8 +179,9 @@ async fn other_rejection_quotes_service_message() {
         let message = format!("it was marked for deletion\n{}", "x".repeat(1_000));
         let error = failure(reference, error(400, code, &message)).await;
         let said = error.to_string();
-        let expected =
-            format!("`{reference}` is refused in eu-west-1: {code}: it was marked for deletion x");
+        let expected = format!(
+            "`{reference}` cannot be read in eu-west-1: {code}: it was marked for deletion x"
+        );
         assert!(said.starts_with(&expected), "{said}");
         assert!(said.len() < limits::MESSAGE_CHARS_MAX, "{said}");
         assert!(!error.may_pass());

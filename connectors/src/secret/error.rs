@@ -11,12 +11,12 @@ use super::SecretRef;
 pub enum SecretError {
     /// The text is not a reference. It may be a pasted secret, so it is not repeated.
     #[error(
-        "not a reference to a secret; write `env:NAME` (capitals, digits and `_`), `file:./PATH`, \
+        "not a secret reference; write `env:NAME` (capitals, digits and `_`), `file:./PATH`, \
          `secretsmanager:NAME` or `ssm:NAME`, never the secret itself"
     )]
     Malformed,
     /// The store is known but not available in this process.
-    #[error("`{0}:` secrets are not in this build; use `env:NAME` or `file:PATH`")]
+    #[error("`{0}:` secrets are not supported by this build; use `env:NAME` or `file:PATH`")]
     Unavailable(&'static str),
     /// The variable or file does not exist.
     #[error("`{0}` is not set; set the environment variable and start again")]
@@ -41,16 +41,19 @@ pub enum SecretError {
     #[error("`{0}` is empty")]
     Empty(SecretRef),
     /// The secret is longer than [`limits::FILE_BYTES_MAX`].
-    #[error("`{0}` is longer than {max} bytes; this is not a secret", max = limits::FILE_BYTES_MAX)]
+    #[error(
+        "`{0}` is longer than {max} bytes, the limit for a secret",
+        max = limits::FILE_BYTES_MAX
+    )]
     TooLarge(SecretRef),
     /// The secret is not UTF-8, or AWS holds it as binary.
     #[error("`{0}` is not UTF-8 text")]
     NotText(SecretRef),
     /// The reference names a field, but the secret is not a JSON object.
-    #[error("`{0}`: the secret is not a JSON object; store one, or take `#` and the field away")]
+    #[error("`{0}`: the secret is not a JSON object; store one, or remove `#` and the field")]
     NotJson(SecretRef),
     /// The reference names a field that is absent or not text.
-    #[error("`{0}`: the secret's JSON has no text under that field; add it")]
+    #[error("`{0}`: the secret's JSON has no text in that field; add it")]
     NoField(SecretRef),
     /// AWS has no secret or parameter with this name.
     #[error("`{reference}` does not exist in {region}; check name and region, or create it")]
@@ -75,7 +78,7 @@ pub enum SecretError {
     /// The AWS credentials of this process are missing, wrong or expired. The source is not at
     /// fault, and a new process may have new credentials.
     #[error(
-        "`{reference}`: the AWS credentials of this process do not work ({problem}); renew them"
+        "`{reference}`: the AWS credentials of this process are invalid ({problem}); renew them"
     )]
     Credentials {
         /// The reference to the secret.
@@ -84,7 +87,7 @@ pub enum SecretError {
         problem: String,
     },
     /// AWS is unavailable, throttles or cannot be reached, or a file's disk does not respond.
-    #[error("`{reference}` cannot be read for now: {problem}")]
+    #[error("`{reference}` cannot be read at the moment: {problem}")]
     Outage {
         /// The reference to the secret.
         reference: SecretRef,
@@ -92,7 +95,7 @@ pub enum SecretError {
         problem: String,
     },
     /// AWS rejects the request for another reason: a secret scheduled for deletion, a disabled key.
-    #[error("`{reference}` is refused in {region}: {problem}")]
+    #[error("`{reference}` cannot be read in {region}: {problem}")]
     Refused {
         /// The reference to the secret.
         reference: SecretRef,

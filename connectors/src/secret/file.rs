@@ -65,7 +65,9 @@ impl Files {
             });
             started.map_err(|error| outage(format!("no thread can be started: {error}")))?;
             let ended = receiver.await;
-            ended.unwrap_or_else(|_| Err(outage("the thread that reads it panicked".to_owned())))
+            ended.unwrap_or_else(|_| {
+                Err(outage("the thread that reads the file panicked".to_owned()))
+            })
         };
         tokio::select! {
             biased;
@@ -73,7 +75,7 @@ impl Files {
             () = self.clock.alarm(READ_MS) => {
                 let seconds = READ_MS / SECOND_MS;
                 Err(outage(format!(
-                    "its disk does not respond within {seconds} s; check the mount"
+                    "the disk did not respond in {seconds} s; check the mount"
                 )))
             }
         }

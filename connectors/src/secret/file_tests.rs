@@ -86,8 +86,8 @@ async fn hanging_file_occupies_one_thread() {
         let error = reading.await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`file:/mnt/gone/secret` cannot be read for now: its disk does not respond within 10 s; \
-             check the mount"
+            "`file:/mnt/gone/secret` cannot be read at the moment: the disk did not respond in 10 \
+             s; check the mount"
         );
         assert!(error.may_pass());
     }

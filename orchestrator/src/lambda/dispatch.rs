@@ -50,7 +50,10 @@ impl Dispatch for LambdaDispatch {
         let payload =
             serde_json::to_vec(&tasks).map_err(|error| DispatchError(error.to_string()))?;
         if payload.len() > PAYLOAD_BYTES_MAX {
-            let problem = format!("its payload has {} bytes", payload.len());
+            let problem = format!(
+                "the payload has {} bytes, and the limit is {PAYLOAD_BYTES_MAX}",
+                payload.len()
+            );
             return Err(DispatchError(problem));
         }
         let invoked = self
@@ -74,7 +77,7 @@ where
 {
     let said = |code: &str| {
         let message = error.message().unwrap_or("no message");
-        format!("{code} for lambda:InvokeFunction on {function}: {message}")
+        format!("lambda:InvokeFunction on {function} returned {code}: {message}")
     };
     match error.code() {
         Some(code) => said(code),

@@ -249,7 +249,7 @@ fn refusal(code: &str, message: &str, call: Call<'_>) -> String {
             short(message)
         ),
         _ if NOT_SIGNED_IN.contains(&code) => format!(
-            "the AWS credentials are expired or not valid ({code}: {}); renew them",
+            "the AWS credentials are expired or invalid ({code}: {}); renew them",
             short(message)
         ),
         _ if is_about_size(code, message) => format!(

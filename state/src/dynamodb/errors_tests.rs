@@ -68,7 +68,7 @@ async fn denied_action_is_named_with_table() {
 async fn expired_or_invalid_credentials_need_renewal() {
     for name in NOT_SIGNED_IN {
         let text = refusal(400, name, "The security token included is expired").await;
-        assert_says(&text, &["expired or not valid", name, "renew them"]);
+        assert_says(&text, &["expired or invalid", name, "renew them"]);
     }
 }
 

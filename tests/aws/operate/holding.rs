@@ -19,7 +19,7 @@ async fn paused_source_is_not_planned_until_resume() -> anyhow::Result<()> {
         .expect_failure(exit::USAGE, &["did you mean `pull`?"])?;
     ensure!(operator.status().await?.state == "not started");
     let said = operator.says(&["pause", "pull"]).await?;
-    ensure!(said == "pull is held: nothing new starts\n", "{said}");
+    ensure!(said == "pull is paused\n", "{said}");
     for _ in 0..2 {
         deployment.tick().await?.expect_success()?;
         deployment.lambda.rest().await?;
@@ -84,7 +84,7 @@ async fn pause_lets_running_window_finish() -> anyhow::Result<()> {
 
     let said = operator.says(&["pause", "pull"]).await?;
     ensure!(
-        said == "pull is held: nothing new starts; 1 window is in hand and goes on\n",
+        said == "pull is paused; 1 window still in flight\n",
         "{said}"
     );
     for ended in lambda.thaw(WORKER).await? {

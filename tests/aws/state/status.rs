@@ -261,7 +261,7 @@ async fn status_reads_few_sources_singly_within_130_requests() -> anyhow::Result
     let failing = "source-00002 has been failing since 2026-01-01T01:03:00Z; \
                    the oldest open window (2026-";
     ensure!(text.contains(failing), "{text}");
-    ensure!(text.contains(") is to be tried again: HTTP 500"), "{text}");
+    ensure!(text.contains(") will be retried: HTTP 500"), "{text}");
     ensure!(!text.contains("as of the last tick"), "{text}");
     Ok(())
 }

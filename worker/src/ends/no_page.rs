@@ -30,7 +30,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             {
                 // The run had pages before that, so the deadline ended it, not an outage.
                 self.start_rate_cooldown().await?;
-                return self.out_of_time(lease, "out of time").await;
+                return self.out_of_time(lease, "deadline reached").await;
             }
             NoPage::Failed {
                 failure,
@@ -46,7 +46,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                     .await;
             }
             NoPage::NotNow(NotNow::State(not_written)) => return Err(not_written),
-            NoPage::Stopped(None) => return self.yield_now(lease, "told to stop").await,
+            NoPage::Stopped(None) => return self.yield_now(lease, "shutdown requested").await,
             NoPage::Stopped(Some(why)) => {
                 return self.give_back(lease, Cause::Outage, None, &why).await;
             }
@@ -128,8 +128,8 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             return self.give_back(lease, cause, not_before, why).await;
         }
         let why = format!(
-            "{why}; a sweep's window is not split, so records that the vendor published late stay \
-             undelivered here while it is parked"
+            "{why}; windows of a sweep are not split, so late-arriving records of this window \
+             stay undelivered while it is parked"
         );
         self.give_back(lease, cause, not_before, &why).await
     }

@@ -168,8 +168,8 @@ impl LambdaAdapterFactory {
         let map = &definition.destination;
         if map.is_empty() {
             let problem = format!(
-                "its sink `{}` is one that only the machine it was configured on can reach; \
-                 use a sink that every machine can reach, such as firehose, and apply again",
+                "sink `{}` exists only on the machine of its configuration; use a sink such as \
+                 `firehose`, and run `windlass apply` again",
                 definition.sink
             );
             return Err(AdapterError::Refused(problem));
@@ -206,10 +206,11 @@ fn unchanged(manifest: &Manifest, definition: &SourceDefinition) -> Result<(), A
     };
     if change == ManifestChange::Policy {
         let source = &definition.name;
-        tracing::warn!(%source, "{problem}; it goes on as applied until `windlass apply`");
+        tracing::warn!(%source, "{problem}; the applied policy stays in effect until `windlass \
+                                 apply`");
         return Ok(());
     }
-    let cure = "run `windlass apply`, or deploy the version that was applied";
+    let cure = "run `windlass apply`, or deploy the version whose manifest was applied";
     Err(AdapterError::Denied(format!("{problem}; {cure}")))
 }
 
@@ -221,8 +222,8 @@ fn stored_elsewhere(whose: &str, reference: &str) -> Result<SecretRef, AdapterEr
         .map_err(|error: SecretError| AdapterError::Refused(format!("{whose}: {error}")))?;
     if matches!(reference, SecretRef::Env(_) | SecretRef::File(_)) {
         let problem = format!(
-            "{whose} `{reference}` is one of the machine it was configured on; use \
-             `secretsmanager:NAME` or `ssm:NAME` and apply again"
+            "{whose} `{reference}` exists only on the machine of its configuration; use \
+             `secretsmanager:NAME` or `ssm:NAME`, and run `windlass apply` again"
         );
         return Err(AdapterError::Refused(problem));
     }

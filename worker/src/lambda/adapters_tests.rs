@@ -136,7 +136,7 @@ async fn sink_secret_from_function_environment_is_refused() {
 async fn local_sink_is_refused() {
     let why = refusal(|source| source.destination.clear()).await;
     assert!(
-        why.contains("`lake`") && why.contains("such as firehose"),
+        why.contains("`lake`") && why.contains("such as `firehose`"),
         "{why}"
     );
 }
@@ -258,7 +258,8 @@ async fn manifest_with_other_facts_holds_source() {
     assert_eq!(
         why,
         "the manifest of connector `nvd_cves` has changed its unit, bounds, ids, clock or order \
-         since `windlass apply`; run `windlass apply`, or deploy the version that was applied"
+         since `windlass apply`; run `windlass apply`, or deploy the version whose manifest was \
+         applied"
     );
 }
 
@@ -274,6 +275,6 @@ async fn manifest_with_other_settle_uses_stored_policy() {
     assert_eq!(
         lines[0]["message"],
         "the manifest of connector `nvd_cves` has changed its order or settle since `windlass \
-         apply`; it goes on as applied until `windlass apply`"
+         apply`; the applied policy stays in effect until `windlass apply`"
     );
 }

@@ -28,7 +28,7 @@ pub async fn run_side_by_side<S: StateStore, O: AdapterFactory>(
     let reports: Vec<_> = reports.filter_map(std::future::ready).collect().await;
     let left = tasks.len() - reports.len();
     if left > 0 {
-        tracing::info!(left, "tasks left dispatched: the invocation's time is over");
+        tracing::info!(left, "tasks left dispatched at the invocation's deadline");
     }
     reports
 }

@@ -70,7 +70,7 @@ async fn redefined_or_paused_source_releases_window_untouched() {
         paused: true,
         ..definition()
     };
-    for (changed, why) in [(redefined, "redefined"), (paused, "does not run")] {
+    for (changed, why) in [(redefined, "new definition"), (paused, "paused or blocked")] {
         let bench = Bench::new(|asked| well(asked.page, 1)).await;
         bench
             .store

@@ -29,7 +29,7 @@ async fn every_log_line_names_source_window_epoch() {
         let found = lines.iter().filter(|line| line["message"] == message);
         found.map(|line| &line["span"]["page"]).collect::<Vec<_>>()
     };
-    assert_eq!(with("page tried again"), [0, 1]);
+    assert_eq!(with("page requested again"), [0, 1]);
     assert_eq!(with("window run ended").len(), 1);
 }
 

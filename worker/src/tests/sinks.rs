@@ -189,7 +189,7 @@ async fn stop_abandons_page_after_grace() {
     let (outcome, ()) = tokio::join!(bench.run(), stopping);
     let released = Outcome::Yielded {
         not_before: None,
-        why: "told to stop while the sink held up a page".to_owned(),
+        why: "shutdown requested while the sink had not acknowledged a page".to_owned(),
     };
     assert_eq!(outcome, released);
     let window = bench.window().await;

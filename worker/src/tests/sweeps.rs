@@ -212,7 +212,7 @@ async fn too_large_sweep_window_fails_with_reason() {
     let window = bench.window().await;
     assert_eq!((window.split(), window.attempts()), (None, 1));
     let why = window.last_error().unwrap();
-    assert!(why.contains("a sweep's window is not split"), "{why}");
+    assert!(why.contains("windows of a sweep are not split"), "{why}");
     assert!(
         window.not_before().is_some(),
         "it waits before the next run"

@@ -111,7 +111,7 @@ async fn slow_request_rate_sets_cooldown_per_page() {
         );
         let cooldown = bench.cooldown().await.unwrap();
         assert_eq!(cooldown.not_before.ms_since(bench.clock.now()), SLOW_MS);
-        assert_eq!(cooldown.reason, "its declared pace");
+        assert_eq!(cooldown.reason, "its configured request rate");
         bench.wait_until_due().await;
     }
     assert_eq!(bench.run().await, Outcome::Completed);

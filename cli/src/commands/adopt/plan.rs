@@ -99,7 +99,7 @@ impl Plan {
         for (count, what) in [
             (
                 self.strangers,
-                "of sources that the configuration does not name; they stay as they are",
+                "of sources that the configuration does not name; left unchanged",
             ),
             (
                 total.overlapping,
@@ -107,7 +107,7 @@ impl Plan {
             ),
             (
                 total.nameless,
-                "whose records have no ids of the vendor; their time counts as delivered",
+                "whose records have no vendor ids; their time counts as delivered",
             ),
             (total.damaged, "cut or empty; their time is read again"),
             (
@@ -116,8 +116,8 @@ impl Plan {
             ),
             (
                 total.future,
-                "with an end after now; their time does not count as delivered: set this \
-                 machine's clock, or remove them",
+                "with an end after now; their time does not count as delivered; set this \
+                 machine's clock, or remove the files",
             ),
             (
                 self.unreadable.len() as u64,

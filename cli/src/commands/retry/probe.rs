@@ -39,7 +39,9 @@ impl Probe {
                 Err(error) => return Err(error.into()),
                 Ok(is_written) => {
                     current = store.source(shard, &name).await?.ok_or_else(|| {
-                        StateError::Unavailable(format!("{name} has moved meanwhile; try again"))
+                        StateError::Unavailable(format!(
+                            "source {name} moved to another shard during the command; try again"
+                        ))
                     })?;
                     let is_asked = is_written && current.blocked.is_some();
                     if is_asked || tries >= TRIES_MAX {
@@ -61,18 +63,18 @@ impl Probe {
         let name = &self.record.definition.name;
         match &self.record.blocked {
             None => format!(
-                "{name} is not blocked; `windlass retry --all {name}` tries its parked windows again\n"
+                "{name} is not blocked; `windlass retry --all {name}` retries its parked windows\n"
             ),
             Some(_) if self.record.is_paused() => {
-                format!("{name} is paused and not probed; `windlass resume {name}` lets it go on\n")
+                format!("{name} is paused and not probed; `windlass resume {name}` resumes it\n")
             }
             Some(blocked) if self.is_asked => format!(
-                "{name}: its probe is due now, and the first page ends the block; it is blocked since \
-                 {}: {}\n",
+                "{name}: probe due now; its first delivered page unblocks the source, blocked \
+                 since {}: {}\n",
                 second(blocked.since),
                 blocked.reason
             ),
-            Some(_) => format!("{name} is being probed by a worker already\n"),
+            Some(_) => format!("{name} is already being probed by a worker\n"),
         }
     }
 
@@ -110,7 +112,7 @@ mod tests {
         let probe = Probe::ask(&store, record, at(3)).await.unwrap();
         assert!(probe.is_asked);
         let text = probe.text();
-        assert!(text.starts_with("okta: its probe is due now"), "{text}");
+        assert!(text.starts_with("okta: probe due now"), "{text}");
         let stored = bench.record().await;
         assert_eq!(stored.probe_at(), Some(at(3)));
         assert_eq!(stored.blocked.unwrap().since, at(2));

@@ -117,7 +117,9 @@ fn summary(
         ));
     }
     if record.is_some_and(|record| record.held_since.is_some()) {
-        text.push_str(&format!(", held (`windlass resume {name}` lets it go on)"));
+        text.push_str(&format!(
+            ", paused by the operator (`windlass resume {name}` resumes it)"
+        ));
     }
     if let Some(since) = unnamed_since {
         text.push_str(&format!(

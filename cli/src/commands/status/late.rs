@@ -55,14 +55,14 @@ impl Late {
         if self.found.iter().all(|found| percent(found).is_none()) {
             let after: Vec<_> = self.found.iter().map(after).collect();
             return (!after.is_empty())
-                .then(|| format!("no late events found after {}", after.join(" and ")));
+                .then(|| format!("no late-arriving records after {}", after.join(" and ")));
         }
         let shares = self.found.iter().map(|it| {
             let share = percent(it).unwrap_or_else(|| "none".to_owned());
             format!("{share} after {}", after(it))
         });
         let shares: Vec<_> = shares.collect();
-        Some(format!("late events found: {}", shares.join(", ")))
+        Some(format!("late-arriving records: {}", shares.join(", ")))
     }
 
     /// The remarks about the source `name`, one per line.
@@ -73,7 +73,7 @@ impl Late {
         }
         if let Some(proposed_ms) = self.proposed_settle_ms {
             lines.push(format!(
-                "{name}: settle is {}; {} would leave 1 in 1,000 to sweeps",
+                "{name}: `settle` is {}; with {}, sweeps would find 1 in 1,000 records",
                 Exact(self.settle_ms),
                 Exact(proposed_ms)
             ));
@@ -84,10 +84,14 @@ impl Late {
             ..
         }) = self.holes
         {
-            let spans = if parked == 1 { "span" } else { "spans" };
+            let spans = if parked == 1 {
+                "sweep window"
+            } else {
+                "sweep windows"
+            };
             lines.push(format!(
-                "{name}: {parked} {spans} could not be read again for late events\n  \
-                 since {}; `windlass retry --all {name}` tries them again",
+                "{name}: {parked} {spans} parked since {}: late-arriving records may be \
+                 missing;\n  `windlass retry --all {name}` retries them",
                 second(since)
             ));
         }
@@ -139,26 +143,26 @@ mod tests {
         for (found, expected) in [
             (
                 [(940, 99_060), (30, 99_970)],
-                vec!["okta: late events found: 0.94 % after 1d, 0.03 % after 3d"],
+                vec!["okta: late-arriving records: 0.94 % after 1d, 0.03 % after 3d"],
             ),
             (
                 [(140, 99_860), (1, 99_999)],
                 vec![
-                    "okta: late events found: 0.14 % after 1d, under 0.01 % after 3d",
-                    "okta: settle is 10m; 43m would leave 1 in 1,000 to sweeps",
+                    "okta: late-arriving records: 0.14 % after 1d, under 0.01 % after 3d",
+                    "okta: `settle` is 10m; with 43m, sweeps would find 1 in 1,000 records",
                 ],
             ),
             (
                 [(0, 50), (1, 99)],
-                vec!["okta: late events found: none after 1d, 1.00 % after 3d"],
+                vec!["okta: late-arriving records: none after 1d, 1.00 % after 3d"],
             ),
             (
                 [(0, 50), (0, 0)],
-                vec!["okta: no late events found after 1d"],
+                vec!["okta: no late-arriving records after 1d"],
             ),
             (
                 [(0, 50), (0, 50)],
-                vec!["okta: no late events found after 1d and 3d"],
+                vec!["okta: no late-arriving records after 1d and 3d"],
             ),
             ([(0, 0), (0, 0)], vec![]),
         ] {
@@ -193,8 +197,10 @@ mod tests {
         assert_eq!(late.holes(), Some(1));
         assert_eq!(
             late.remarks("okta"),
-            ["okta: 1 span could not be read again for late events\n  \
-                 since 2026-01-01T00:01:00Z; `windlass retry --all okta` tries them again"]
+            [
+                "okta: 1 sweep window parked since 2026-01-01T00:01:00Z: late-arriving records \
+                 may be missing;\n  `windlass retry --all okta` retries them"
+            ]
         );
     }
 }

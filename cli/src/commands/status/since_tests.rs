@@ -179,13 +179,14 @@ async fn failing_source_shows_first_failure() {
         exact,
         [
             "okta has been failing since 2026-01-01T03:21:00Z; the oldest open window \
-             (2026-01-01T00:00:00Z) is to be tried again: sample_vendor returned HTTP 500"
+             (2026-01-01T00:00:00Z) will be retried: sample_vendor returned HTTP 500"
         ]
     );
     assert_eq!(
         listed,
         [
-            "okta has been failing since 2026-01-01T03:21:00Z; `windlass windows okta --open` shows why"
+            "okta has been failing since 2026-01-01T03:21:00Z; `windlass windows okta --open` \
+             shows why"
         ]
     );
 }
@@ -204,8 +205,9 @@ async fn parked_since_does_not_move() {
             assert_eq!(
                 standing.remarks(),
                 [
-                    "okta has had holes since 2026-01-01T03:25:00Z: see `windlass windows okta --status \
-                     parked`; `windlass retry --all okta` tries them again"
+                    "okta has had holes since 2026-01-01T03:25:00Z: `windlass windows okta \
+                     --status parked` lists the parked windows, `windlass retry --all okta` \
+                     retries them"
                 ]
             );
         }

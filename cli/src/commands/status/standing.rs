@@ -322,7 +322,7 @@ fn inactive(record: &SourceRecord) -> &'static str {
 const fn plans_it(address: &StateAddress) -> &'static str {
     match address {
         StateAddress::Sqlite(_) => "start `windlass run`",
-        StateAddress::DynamoDb(_) => "see whether the orchestrator runs",
+        StateAddress::DynamoDb(_) => "check that the orchestrator runs",
     }
 }
 

@@ -111,14 +111,14 @@ async fn paused_endangered_source_shows_deadline() {
     let endangered = standing(&store, true, later(97)).await;
     assert_eq!(
         endangered.danger().as_deref(),
-        Some("okta loses records in 3h: the vendor drops what is not read by then")
+        Some("okta loses records in 3h: undelivered time nears the vendor's retention")
     );
     let shown = text(&[endangered], Paint::PLAIN, None);
     assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
     let losing = standing(&store, true, later(102)).await;
     assert_eq!(
         losing.danger().as_deref(),
-        Some("okta: the vendor has been dropping unread records since 2026-01-05T04:00:00Z")
+        Some("okta has been losing records since 2026-01-05T04:00:00Z: the vendor drops them")
     );
     let shown = text(&[losing], Paint::PLAIN, None);
     assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
@@ -158,10 +158,10 @@ async fn late_vendor_reads_like_this() {
     insta::assert_snapshot!(shown, @r"
     source  state   complete through      lag    rec/h  open  running  holes
     okta    behind  2026-01-01T00:00:00Z  4d 1h  -      0     0        0
-    okta loses records in 3h: the vendor drops what is not read by then
+    okta loses records in 3h: undelivered time nears the vendor's retention
     okta has been behind since 2026-01-01T00:17:02Z: start `windlass run`
-    okta: late events found: 0.14 % after 1d, 0.03 % after 3d
-    okta: settle is 10m; 2h would leave 1 in 1,000 to sweeps
+    okta: late-arriving records: 0.14 % after 1d, 0.03 % after 3d
+    okta: `settle` is 10m; with 2h, sweeps would find 1 in 1,000 records
     ");
     assert!(shown.lines().all(|line| line.len() <= 80));
 }
@@ -224,7 +224,7 @@ async fn paused_or_blocked_source_is_shown_with_cure() {
     assert_eq!(state(&held), "held");
     assert_eq!(
         held.remarks(),
-        ["okta is held since 2026-01-01T00:00:00Z; `windlass resume okta` lets it go on"]
+        ["okta is paused since 2026-01-01T00:00:00Z; `windlass resume okta` resumes it"]
     );
     block(&store, &stored, now).await;
     let blocked = standing(&store, true, now).await;
@@ -237,8 +237,8 @@ async fn paused_or_blocked_source_is_shown_with_cure() {
     assert_eq!(json["probe_at"], serde_json::Value::Null);
     assert_eq!(
         blocked.remarks()[0],
-        "okta is blocked since 2026-01-01T00:00:00Z: 401; it is paused and not probed \
-         before `windlass resume okta`"
+        "okta is blocked since 2026-01-01T00:00:00Z: 401; paused sources are not probed; \
+         `windlass resume okta` resumes it"
     );
 
     store.set_pause(shard, name, None).await.unwrap();
@@ -246,8 +246,8 @@ async fn paused_or_blocked_source_is_shown_with_cure() {
     assert_eq!(probed.to_json()["probe_at"], "2026-01-01T00:10:00.000Z");
     assert_eq!(
         probed.remarks()[0],
-        "okta is blocked since 2026-01-01T00:00:00Z: 401; the next probe is due at \
-         2026-01-01T00:10:00Z, and `windlass retry okta` makes it now"
+        "okta is blocked since 2026-01-01T00:00:00Z: 401; next probe at 2026-01-01T00:10:00Z, or \
+         now with `windlass retry okta`"
     );
 }
 
@@ -277,8 +277,9 @@ async fn connector_changed_since_apply_is_shown_with_cure() {
         (
             true,
             vec![
-                "okta: the manifest of connector `okta_system_log` has changed its order or settle \
-                 since `windlass apply`; it goes on as applied until `windlass run`"
+                "okta: the manifest of connector `okta_system_log` has changed its order or \
+                 settle since `windlass apply`; the applied policy stays in effect until \
+                 `windlass run`"
                     .to_owned()
             ]
         )
@@ -289,7 +290,7 @@ async fn connector_changed_since_apply_is_shown_with_cure() {
             true,
             vec![
                 "okta: the manifest of connector `okta_system_log` has changed its unit, bounds, \
-                 ids, clock or order since `windlass apply`; its windows wait for `windlass run`"
+                 ids, clock or order since `windlass apply`; its windows wait until `windlass run`"
                     .to_owned()
             ]
         )

@@ -48,8 +48,8 @@ fn inexact(standings: &[Standing]) -> Option<String> {
     };
     let age = duration(limits::SUMMARY_AGE_MS);
     Some(format!(
-        "{sources} shown as of the last tick, with counts of windows up to {age} old; \
-         `windlass status SOURCE` reads one as it stands"
+        "{sources} shown as of the last tick, with window counts up to {age} old; `windlass \
+         status SOURCE` reads the exact ones"
     ))
 }
 

@@ -43,19 +43,18 @@ impl Problem {
                 format!("has {bytes} bytes, and its window has delivered {expected}")
             }
             Self::Foreign => {
-                "the state has no window for it; `windlass adopt` makes one if no other \
-                              file covers its time"
+                "the state has no window for it; `windlass adopt` creates one if no other file \
+                 covers its time"
                     .to_owned()
             }
-            Self::Unnamed => "its name is not one that windlass gives; if it is a compressed or \
-                              renamed output, give it its content and name back"
+            Self::Unnamed => "not a name of windlass output; restore the content and name of a \
+                              compressed or renamed file"
                 .to_owned(),
             Self::Overlapping => {
-                "another file or window has delivered its time; move it out of the \
-                                  folder"
+                "its time is delivered by another file or window; move it out of the folder"
                     .to_owned()
             }
-            Self::Unreadable => "its last line has no end or is not JSON".to_owned(),
+            Self::Unreadable => "its last line is incomplete or not JSON".to_owned(),
         }
     }
 }

@@ -17,7 +17,7 @@ const INDENT: &str = "  ";
 /// `windows` for people.
 pub(super) fn text(windows: &[Window], on_terminal: bool, now: Timestamp) -> String {
     match windows {
-        [] => "there are no such windows\n".to_owned(),
+        [] => "no matching windows\n".to_owned(),
         _ if on_terminal => by_lane(windows, now),
         _ => line_by_line(windows, now),
     }
@@ -96,9 +96,9 @@ fn problem(window: &Window, now: Timestamp) -> Option<String> {
     }
     let error = window.last_error();
     if window.status() == Status::Parked {
-        let reason = format!("given up: {}", error.unwrap_or("no reason is stored"));
+        let reason = format!("parked: {}", error.unwrap_or("no reason stored"));
         return Some(match window.tried_again_at() {
-            Some(at) => format!("{reason}, next at {}", second(at)),
+            Some(at) => format!("{reason}; next retry at {}", second(at)),
             None => reason,
         });
     }

@@ -12,7 +12,7 @@ fn window(lane: &str, from: &str) -> Window {
 fn ledger() -> Vec<Window> {
     let waiting = window("live", "2026-01-01T00:00:00").with(|form| {
         form.not_before = Some(at(70).plus_ms(417));
-        form.last_error = Some("sample_vendor answered 500".to_owned());
+        form.last_error = Some("sample_vendor returned HTTP 500".to_owned());
         form.runs = 2;
         form.setbacks = 2;
     });
@@ -23,7 +23,7 @@ fn ledger() -> Vec<Window> {
         form.runs = 1;
         form.done_at = Some(at(0).plus_ms(723_000));
         // It has recovered.
-        form.last_error = Some("sample_vendor answered 500".to_owned());
+        form.last_error = Some("sample_vendor returned HTTP 500".to_owned());
     });
     let parked = window("live", "2026-01-01T02:00:00").with(|form| {
         form.status = Status::Parked;
@@ -87,6 +87,6 @@ fn piped_list_has_one_window_per_line() {
 #[test]
 fn empty_list_shows_message_without_header() {
     for on_terminal in [true, false] {
-        assert_eq!(text(&[], on_terminal, at(0)), "there are no such windows\n");
+        assert_eq!(text(&[], on_terminal, at(0)), "no matching windows\n");
     }
 }

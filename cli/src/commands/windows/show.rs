@@ -16,7 +16,7 @@ pub(crate) async fn show(target: &Target, id: &str, output: Output) -> anyhow::R
     let id: WindowId = id.parse().map_err(|error| UsageError(format!("{error}")))?;
     let store = target.state(Purpose::Look).await?.store;
     let Some(window) = store.window(&id).await? else {
-        return Err(UsageError(format!("there is no window {id}")).into());
+        return Err(UsageError(format!("unknown window {id}")).into());
     };
     let blocked = if window.is_unfinished() {
         let record = store.named(&id.timeline.source).await?;

@@ -47,8 +47,8 @@ impl Kind for Header {
             return Err(fault("auth", "kind `header` needs `headers`", hint));
         }
         if self.headers.len() > 1 && self.headers.iter().any(|header| header.field.is_none()) {
-            let hint = "give each header the `field` of the JSON secret it takes";
-            let problem = "several headers cannot share one secret";
+            let hint = "give each header the `field` of the JSON secret that it takes";
+            let problem = "several headers share one secret";
             return Err(fault("auth.headers", problem, hint));
         }
         Ok(())

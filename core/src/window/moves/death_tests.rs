@@ -102,7 +102,7 @@ fn five_deaths_alone_park_suspect() {
             panic!("{event:?}");
         };
         let expected = "the process died 5 times while this window was the only suspect, each \
-                        time before a page; it is retried daily";
+                        time before its first page; it is retried daily";
         assert_eq!(reason, expected);
         assert_eq!(window.apply(&event).unwrap().status(), Status::Parked);
     }

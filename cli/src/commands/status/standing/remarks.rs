@@ -17,7 +17,7 @@ impl Failure {
         };
         let does = match self.waits_until {
             Some(until) => format!("waits until {}", second(until)),
-            None => "is to be tried again".to_owned(),
+            None => "will be retried".to_owned(),
         };
         format!("the oldest open window ({window}) {does}: {}", self.error)
     }
@@ -30,13 +30,13 @@ impl Standing {
         let left_ms = self.retention_left_ms.filter(|_| self.is_endangered)?;
         Some(if left_ms > 0 {
             format!(
-                "{name} loses records in {}: the vendor drops what is not read by then",
+                "{name} loses records in {}: undelivered time nears the vendor's retention",
                 duration(left_ms)
             )
         } else {
             // Also for a new source that begins before the vendor's retention.
             format!(
-                "{name}: the vendor has been dropping unread records since {}",
+                "{name} has been losing records since {}: the vendor drops them",
                 second(self.vendor_now.plus_ms(left_ms))
             )
         })
@@ -95,11 +95,13 @@ impl Standing {
             let since = second(blocked.since);
             let probed = match self.probe_at {
                 Some(at) if at > self.now => format!(
-                    "the next probe is due at {}, and `windlass retry {name}` makes it now",
+                    "next probe at {}, or now with `windlass retry {name}`",
                     second(at)
                 ),
-                Some(_) => "a probe is due".to_owned(),
-                None => format!("it is paused and not probed before `windlass resume {name}`"),
+                Some(_) => "probe due now".to_owned(),
+                None => {
+                    format!("paused sources are not probed; `windlass resume {name}` resumes it")
+                }
             };
             lines.push(format!(
                 "{name} is blocked since {since}: {}; {probed}",
@@ -108,7 +110,7 @@ impl Standing {
         }
         if let Some(since) = self.held_since {
             lines.push(format!(
-                "{name} is held since {}; `windlass resume {name}` lets it go on",
+                "{name} is paused since {}; `windlass resume {name}` resumes it",
                 second(since)
             ));
         }
@@ -141,7 +143,7 @@ impl Standing {
         }
         if let Some(until) = self.cut_until {
             lines.push(format!(
-                "{name}: windows reach up to {}, cut by a clock that was ahead; each is read when \
+                "{name}: windows reach up to {}, because a clock was ahead; each is read after \
                  its time has passed",
                 second(until)
             ));
@@ -149,30 +151,32 @@ impl Standing {
         lines.extend(self.waits());
         if let Some(problem) = self.manifest_change.describe(&self.connector) {
             let does = match self.manifest_change {
-                ManifestChange::Facts => "its windows wait for",
-                ManifestChange::Nothing | ManifestChange::Policy => "it goes on as applied until",
+                ManifestChange::Facts => "its windows wait until",
+                ManifestChange::Nothing | ManifestChange::Policy => {
+                    "the applied policy stays in effect until"
+                }
             };
             lines.push(format!("{name}: {problem}; {does} `{}`", self.applies_it));
         }
         for span in &self.unavailable {
             let (from, to) = (time(span.from()), time(span.to()));
             lines.push(format!(
-                "{name}: {from} to {to} is before what the vendor keeps"
+                "{name}: {from} to {to} is unavailable: it was older than the vendor's retention"
             ));
         }
         lines.extend(self.late.remarks(name));
         if let Some((count, at)) = self.suspects {
             lines.push(format!(
-                "{name}: the process died of {count} windows, each of them alone; they are tried again each \
-                 day, next at {}",
+                "{name}: {count} windows are parked because the process died while each was the \
+                 only suspect; they are retried daily, next at {}",
                 second(at)
             ));
         }
         if let Some(since) = self.gaps.and_then(|gaps| gaps.parked_since) {
             let since = second(since);
             lines.push(format!(
-                "{name} has had holes since {since}: see `windlass windows {name} --status parked`; \
-                 `windlass retry --all {name}` tries them again"
+                "{name} has had holes since {since}: `windlass windows {name} --status parked` \
+                 lists the parked windows, `windlass retry --all {name}` retries them"
             ));
         }
         lines
