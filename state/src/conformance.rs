@@ -8,7 +8,7 @@
 )]
 #![expect(
     clippy::missing_panics_doc,
-    reason = "each function is a test: panics are its answer"
+    reason = "each function is a test, which fails by a panic"
 )]
 
 mod blocks;

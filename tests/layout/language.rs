@@ -1,4 +1,4 @@
-//! Habits of language stay rare in documents and comments, and names of tests stay
+//! Habits of language stay rare in documents, comments and messages, and names of tests stay
 //! short. CONTRIBUTING lists the rules.
 
 mod doc_comments;
@@ -46,6 +46,15 @@ fn documents_and_comments_are_free_of_habits() {
     }
     for (file, text) in texts("rs") {
         count.add(&file, &prose::of_comments(&text));
+    }
+    assert_none(&count.problems());
+}
+
+#[test]
+fn messages_are_free_of_habits() {
+    let mut count = habits::Count::default();
+    for (file, text) in texts("rs") {
+        count.add(&file, &prose::of_messages(&file, &text));
     }
     assert_none(&count.problems());
 }

@@ -219,7 +219,7 @@ pub(super) async fn what_was_lost_is_said_and_a_restart_recovers(destination: &i
         .open(&at)
         .await
         .err()
-        .expect("what it had is gone");
+        .expect("its earlier data is gone");
     assert!(matches!(error, SinkError::Lost { .. }), "{error}");
 
     let again = restarted(&at);

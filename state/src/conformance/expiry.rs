@@ -73,7 +73,7 @@ pub async fn history_past_open_from_or_behind_is_kept<S: StateStore>(store: S) {
     store
         .save_progress(shard(), &marks)
         .await
-        .expect("nobody else saved");
+        .expect("no other writer saved");
     assert_eq!(store.expire_history(late).await, Ok(2));
     assert_eq!(starts(&store, &okta()).await, Vec::<i64>::new());
 }

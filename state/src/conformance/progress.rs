@@ -37,7 +37,7 @@ pub async fn saved_progress_returns_with_higher_version<S: StateStore>(store: S)
     let saved = store
         .save_progress(shard(), &again)
         .await
-        .expect("nobody else saved");
+        .expect("no other writer saved");
     assert_eq!(
         saved,
         Progress {

@@ -54,7 +54,7 @@ async fn take(
             Err(other) => panic!("{other}"),
         }
     }
-    panic!("no answer in {TRIES_MAX} tries")
+    panic!("no result in {TRIES_MAX} tries")
 }
 
 pub async fn reservations_follow_each_other_per_group<S: StateStore>(store: S) {

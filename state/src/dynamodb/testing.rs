@@ -69,14 +69,14 @@ impl Script {
         let body = serde_json::from_slice(body).unwrap_or_default();
         lock(&self.asked).push((operation, body));
         let scripted = lock(&self.responses).pop_front();
-        let (status, body) = match scripted.expect("the test has an answer to each request") {
+        let (status, body) = match scripted.expect("the test has a response to each request") {
             ScriptedResponse::Ok(body) => (200, body),
             ScriptedResponse::Error(status, name, mut fields) => {
                 fields["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
                 (status, fields)
             }
             ScriptedResponse::HangUp => return Err(ConnectorError::io("connection reset".into())),
-            ScriptedResponse::Silence => return Err(ConnectorError::timeout("no answer".into())),
+            ScriptedResponse::Silence => return Err(ConnectorError::timeout("no response".into())),
         };
         let status = status.try_into().expect("a status");
         let mut response = HttpResponse::new(status, body.to_string().into());

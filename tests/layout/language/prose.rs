@@ -1,5 +1,8 @@
 //! The prose of a file: its text without code.
 
+/// Minimum number of words of a string literal that is a message. Shorter ones are mostly names.
+const MESSAGE_WORDS_MIN: usize = 3;
+
 /// A line of prose.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -38,6 +41,41 @@ pub(super) fn of_comments(source: &str) -> Vec<Line> {
     comments
         .map(|it| Line::new(it.line, it.text.trim_start_matches(['/', '!'])))
         .collect()
+}
+
+/// The messages of the source file `path`: its string literals of some words outside its tests.
+pub(super) fn of_messages(path: &str, source: &str) -> Vec<Line> {
+    let is_test = |part: &str| part == "tests" || part.ends_with("_tests.rs") || part == "tests.rs";
+    if path.split('/').any(is_test) {
+        return Vec::new();
+    }
+    let product = source.split("#[cfg(test)]\nmod tests {").next();
+    let pieces = pieces(product.unwrap_or_default()).into_iter();
+    let literals = pieces.filter(|piece| piece.kind == Kind::Literal);
+    literals
+        .map(|it| Line::new(it.line, &without_placeholders(it.text)))
+        .filter(|line| line.text.split_whitespace().count() >= MESSAGE_WORDS_MIN)
+        .collect()
+}
+
+/// A literal without its `{...}` and its escapes.
+fn without_placeholders(literal: &str) -> String {
+    let mut text = String::new();
+    let mut rest = literal;
+    while let Some(at) = rest.find(['{', '\\']) {
+        text.push_str(&rest[..at]);
+        text.push(' ');
+        let placeholder = rest[at..].starts_with('{');
+        let end = if placeholder {
+            rest[at..].find('}')
+        } else {
+            Some(1)
+        };
+        let end = at + end.unwrap_or(0);
+        let skipped = rest[end..].chars().next().map_or(0, char::len_utf8);
+        rest = &rest[end + skipped..];
+    }
+    text + rest
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,5 +182,31 @@ mod tests {
             texts(&prose),
             [(1, "One."), (2, "Three."), (3, "Four."), (4, "Six.")]
         );
+    }
+
+    #[test]
+    fn messages_are_literals_of_some_words() {
+        let source = "// A comment.\nfn a() {\nb(\"name\", \"source {name} is\\nnot {x:?} known\", \
+                      '\\'');\nc(\"it \\\"ends\\\" at once\");\n}\n\
+                      #[cfg(test)]\nmod tests {\nd(\"not a message here\");\n}\n";
+        let prose = of_messages("core/src/a.rs", source);
+        assert_eq!(
+            texts(&prose),
+            [(3, "source   is not   known"), (4, "it  ends  at once")]
+        );
+        for path in [
+            "tests/e2e/a.rs",
+            "core/src/a_tests.rs",
+            "core/src/tests/a.rs",
+        ] {
+            assert_eq!(of_messages(path, source), [], "{path}");
+        }
+    }
+
+    #[test]
+    fn line_numbers_count_lines_of_literals() {
+        let source = "let a = \"one\ntwo \\\n three\";\nlet b = \"four five six\";\n";
+        let prose = of_messages("core/src/a.rs", source);
+        assert_eq!(prose.iter().map(|it| it.number).collect::<Vec<_>>(), [1, 4]);
     }
 }
