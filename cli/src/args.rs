@@ -46,7 +46,8 @@ Exit codes:
      the demo was stopped, or `apply` or `adopt` was not confirmed
   7  the demo lost or duplicated a record
   8  `diff` found changes that `apply` would make
-  9  `verify` found files that differ from the state
+  9  `verify` found files that differ from the state, or `adopt` found files
+     that it cannot read
 
 Logs: WINDLASS_LOG sets the filter (default `warn`), NO_COLOR disables colors.";
 
