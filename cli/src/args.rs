@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use windlass_core::ids::{InvalidId, Lane, SourceName, WindowId};
 
 use crate::state::StateAddress;
@@ -31,6 +31,19 @@ pub(crate) struct Args {
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// The arguments of this process, with `version` as the output of `--version`. Ends the process
+    /// if they are invalid, or ask for help or the version.
+    pub(crate) fn of_process(version: &'static str) -> Self {
+        let matches = Self::of_version(version).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn of_version(version: &'static str) -> clap::Command {
+        Self::command().version(version)
+    }
 }
 
 const EXIT_CODES: &str = "\
@@ -256,13 +269,19 @@ fn endpoint_url(text: &str) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn version_option_prints_name_and_version() {
+        let command = Args::of_version("0.1.0 (abcdef123456 2026-11-30)");
+        let printed = command.try_get_matches_from(["windlass", "--version"]);
+        let printed = printed.unwrap_err().to_string();
+        assert_eq!(printed, "windlass 0.1.0 (abcdef123456 2026-11-30)\n");
     }
 
     #[test]

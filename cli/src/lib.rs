@@ -21,7 +21,7 @@ mod testing;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -37,9 +37,9 @@ pub fn command() -> clap::Command {
     Args::command()
 }
 
-/// Executes the command line, and returns its exit code.
-pub fn run() -> std::process::ExitCode {
-    let args = Args::parse();
+/// Executes the command line, and returns its exit code. `version` is the output of `--version`.
+pub fn run(version: &'static str) -> std::process::ExitCode {
+    let args = Args::of_process(version);
     if let Err(error) = start_logging(&args) {
         Output::error(&error.to_string());
         return ExitCode::Usage.into();

@@ -1,5 +1,5 @@
 //! The `windlass` program.
 
 fn main() -> std::process::ExitCode {
-    windlass::run()
+    windlass::run(windlass_core::version!())
 }

@@ -39,6 +39,7 @@
 //! | [`invariant`] | what must hold, by id |
 //! | [`breaks`] | the protocol broken on purpose, for the simulator |
 //! | [`clock`] | the seams for time and randomness |
+//! | [`version`](mod@version) | the version of a program |
 
 pub mod adopt;
 pub mod block;
@@ -88,6 +89,7 @@ pub mod token_cycle;
 pub mod token_use;
 pub mod transition;
 pub mod trust;
+pub mod version;
 pub mod view;
 pub mod wait;
 pub mod window;

@@ -52,9 +52,11 @@ pub trait Function: Sized {
     ) -> impl Future<Output = Result<Self::Summary, Self::Error>>;
 }
 
-/// The program of the function `F`: serves invocations until Lambda ends the process.
-pub fn main<F: Function>() -> ExitCode {
+/// The program of the function `F`: logs its version, then serves invocations until Lambda ends the
+/// process.
+pub fn main<F: Function>(version: &str) -> ExitCode {
     log::start();
+    tracing::info!(version, "the function starts");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -140,9 +140,9 @@ impl Orchestrator {
     }
 }
 
-/// The program that Lambda starts.
-pub fn main() -> ExitCode {
-    windlass_function::main::<Orchestrator>()
+/// The program that Lambda starts. It logs its `version`.
+pub fn main(version: &str) -> ExitCode {
+    windlass_function::main::<Orchestrator>(version)
 }
 
 impl Function for Orchestrator {

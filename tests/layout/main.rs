@@ -9,6 +9,7 @@ mod generated;
 mod language;
 mod messages;
 mod names;
+mod package;
 mod promises;
 mod reference;
 mod slowness;

@@ -121,9 +121,9 @@ impl WorkerFunction {
     }
 }
 
-/// The program that Lambda starts.
-pub fn main() -> ExitCode {
-    windlass_function::main::<WorkerFunction>()
+/// The program that Lambda starts. It logs its `version`.
+pub fn main(version: &str) -> ExitCode {
+    windlass_function::main::<WorkerFunction>(version)
 }
 
 impl Function for WorkerFunction {
