@@ -1,14 +1,14 @@
 //! The standing of one source: a table row, JSON, and remarks.
 
 mod remarks;
+mod state;
 
 use serde_json::{Value, json};
-use windlass_core::creation::settled_edge;
 use windlass_core::ids::Lane;
 use windlass_core::limits;
 use windlass_core::manifest_change::ManifestChange;
 use windlass_core::retention;
-use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
+use windlass_core::source::{Blocked, SourceDefinition};
 use windlass_core::summary::Summary;
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::trust::{Difference, PlanTime};
@@ -17,7 +17,7 @@ use windlass_core::wait::Cooldown;
 use windlass_core::window::{Status, Window};
 use windlass_orchestrator::oldest_in_trouble;
 
-use super::NOT_STORED;
+use self::state::{State, Uncut, state_of};
 use super::late::Late;
 use super::manifests::Manifests;
 use super::trouble::Trouble;
@@ -121,38 +121,6 @@ impl Failure {
     }
 }
 
-/// Settled time without windows.
-struct Uncut {
-    /// Its length by the vendor clock, in milliseconds.
-    ms: i64,
-    /// The longest that the orchestrator leaves, in milliseconds.
-    max_ms: i64,
-    /// True if it is longer by both clocks.
-    is_behind: bool,
-    /// True if it is longer by the vendor clock alone: windows are created by the earlier clock.
-    waits_for_clock: bool,
-}
-
-impl Uncut {
-    fn of(view: &SourceView, clocks: &PlanTime) -> Self {
-        let max_ms = view.record.definition.policy.every_ms + TICKS_MISSED_MS;
-        let is_behind = uncut_ms(view, clocks.edge()) > max_ms;
-        // Records carry the vendor's time.
-        let ms = uncut_ms(view, clocks.lag_at());
-        Self {
-            ms,
-            max_ms,
-            is_behind,
-            waits_for_clock: !is_behind && ms > max_ms,
-        }
-    }
-
-    /// True if the source is not stored, or some time is due and no window has been created.
-    fn is_not_started(&self, view: &SourceView) -> bool {
-        view.record.version == NOT_STORED || (is_untouched(view) && self.ms > 0)
-    }
-}
-
 impl Standing {
     /// The standing of the source of `view`, with the cooldown of its rate group and its
     /// `clocks`.
@@ -181,19 +149,15 @@ impl Standing {
         // Records carry the vendor's time.
         let vendor_now = clocks.lag_at();
         let uncut = Uncut::of(view, clocks);
-        let state = match () {
-            () if !view.record.is_active() => inactive(&view.record),
-            () if finished => "finished",
-            () if uncut.is_not_started(view) => "not started",
-            () if running > Some(0) && !surroundings.has_workers => "interrupted",
-            () if running > Some(0) => "running",
-            () if cooldown.is_some() => "waiting",
-            () if windows.is_none_or(|windows| windows.open > 0) => "open",
-            () if uncut.is_behind => "behind",
-            () if uncut.waits_for_clock => "waiting",
-            () if gaps.is_some_and(|gaps| gaps.parked > 0) => "holes",
-            () => "caught up",
-        };
+        let state = state_of(
+            view,
+            &State {
+                uncut: &uncut,
+                running: running.unwrap_or_default(),
+                has_workers: surroundings.has_workers,
+                is_cooling_down: cooldown.is_some(),
+            },
+        );
         let behind_since = (state == "behind").then(|| due_since(view).plus_ms(uncut.max_ms));
         Self {
             source: definition.name.to_string(),
@@ -309,15 +273,6 @@ const fn start_ms_max(address: &StateAddress) -> i64 {
     }
 }
 
-/// The state of a source that starts no windows.
-fn inactive(record: &SourceRecord) -> &'static str {
-    match record.blocked {
-        Some(_) => "blocked",
-        None if record.held_since.is_some() => "held",
-        None => "paused",
-    }
-}
-
 /// The cure for a source that no tick plans.
 const fn plans_it(address: &StateAddress) -> &'static str {
     match address {
@@ -332,12 +287,6 @@ fn suspects(view: &SourceView) -> Option<(usize, Timestamp)> {
     times().min().map(|first| (times().count(), first))
 }
 
-/// Returns true if no window of the source has been created yet.
-fn is_untouched(view: &SourceView) -> bool {
-    let has_marks = view.lanes.iter().any(|lane| lane.progress.version > 0);
-    !has_marks && view.windows().next().is_none()
-}
-
 /// The spans that the vendor dropped before they were read. Spans that only a sweep could not read
 /// are not included.
 fn unavailable(view: &SourceView) -> Vec<windlass_core::Span> {
@@ -346,15 +295,6 @@ fn unavailable(view: &SourceView) -> Vec<windlass_core::Span> {
         .filter(|lane| !matches!(lane.progress.timeline.lane, Lane::Sweep(_)))
         .flat_map(|lane| lane.progress.unavailable.clone())
         .collect()
-}
-
-/// The settled time without windows, in milliseconds.
-fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
-    let definition = &view.record.definition;
-    let edge = settled_edge(&definition.policy, now);
-    let edge = definition.end.map_or(edge, |end| end.min(edge));
-    let live = view.lanes.first();
-    live.map_or(0, |live| edge.ms_since(live.progress.scheduled_through))
 }
 
 /// The instant, by the vendor clock, since which the live lane could have been extended.
