@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
-use super::post::BODY_BYTES_MAX;
+use super::collector::BODY_BYTES_MAX;
 use super::*;
 use crate::Reject;
 use crate::conformance::{self, checkpointed, page, reject, restarted, window};

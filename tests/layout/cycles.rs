@@ -129,7 +129,7 @@ fn no_room_has_circular_modules() {
         .map(|path| (relative(path), read(path)))
         .collect();
     let found = cycles(&uses_of(&sources));
-    let found = found.iter().map(|it| format!("a cycle:{}", it.join(", ")));
+    let found = found.iter().map(|it| format!("a cycle: {}", it.join(", ")));
     assert_none(&found.collect::<Vec<_>>());
 }
 

@@ -10,6 +10,10 @@ use url::Url;
 
 use crate::CallError;
 
+/// Largest body of a batch, unless a single line is larger: collectors commonly accept 1 MB
+/// (Splunk's HTTP Event Collector and nginx by default) or more.
+pub(super) const BODY_BYTES_MAX: usize = 1_000_000;
+
 /// One batch to post.
 #[derive(Debug, Clone)]
 pub struct Post<'a> {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use windlass_core::{Timestamp, ids, limits};
 
-use super::collector::{Authorization, Collector, Post, Response};
+use super::collector::{Authorization, BODY_BYTES_MAX, Collector, Post, Response};
 use super::config::HttpConfig;
 use super::too_large::{Contradiction, TooLarge};
 use crate::Seams;
@@ -17,9 +17,6 @@ use crate::retry_limit::RetryLimit;
 use crate::uplink::Uplink;
 use crate::usage::Usage;
 
-/// Largest body of a batch, unless a single line is larger: collectors commonly accept 1 MB
-/// (Splunk's HTTP Event Collector and nginx by default) or more.
-pub(super) const BODY_BYTES_MAX: usize = 1_000_000;
 /// Lower bound for the limit learned from HTTP 413: smaller bodies would cost a call for a few
 /// lines each, and a collector that rejects these rejects single records.
 pub(super) const BODY_BYTES_MAX_LEARNED: usize = 64 * 1024;

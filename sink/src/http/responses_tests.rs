@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
-use super::post::{BODY_BYTES_MAX, BODY_BYTES_MAX_LEARNED};
+use super::collector::BODY_BYTES_MAX;
+use super::post::BODY_BYTES_MAX_LEARNED;
 use super::tests::{Fake, Fault, Place, sink};
 use super::*;
 use crate::conformance::{self, lines, page, reject, window};

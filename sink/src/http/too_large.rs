@@ -4,7 +4,7 @@
 //! A limit is believed where the collector's other responses allow it. Otherwise all records of a
 //! source would become rejects by one wrong setting of a proxy.
 
-use super::post::BODY_BYTES_MAX;
+use super::collector::BODY_BYTES_MAX;
 
 /// Size in bytes below which HTTP 413 is doubted: a collector takes requests of many records, so one
 /// that rejects a tenth of a batch has no useful limit.
