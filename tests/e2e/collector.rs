@@ -135,7 +135,7 @@ async fn http_413_for_everything_blocks_source() -> anyhow::Result<()> {
     let project = project(&vendor, &collector)?;
     post_to(&project, &collector, "/full")?;
     let said = [
-        "sink `lake` refuses",
+        "sink `lake` cannot be used",
         "returned HTTP 413 for 3 records in a row",
         "none of them became a reject",
         "raise its limit",
