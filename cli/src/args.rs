@@ -54,7 +54,7 @@ Exit codes:
   3  a source is blocked by its vendor, its secret store or its sink
   4  there are gaps: parked windows, which `windlass windows` lists
   5  the state cannot be used: missing, locked, full, damaged, unreachable,
-     not permitted, or of another version
+     access denied, or of another version
   6  `run --until-caught-up` was stopped early, a second signal ended a run,
      the demo was stopped, or `apply` or `adopt` was not confirmed
   7  the demo lost or duplicated a record
@@ -82,7 +82,7 @@ pub(crate) enum Command {
     /// Validate the configuration and its manifests; with a source, also fetch one page from its
     /// vendor
     Check {
-        /// Source to fetch a page of
+        /// Source to fetch one page for
         source: Option<String>,
     },
     /// Show each source's watermark, lag and open windows
@@ -90,7 +90,7 @@ pub(crate) enum Command {
         /// Only this source
         source: Option<String>,
     },
-    /// List the windows of a source, the latest last, or those that are not done
+    /// List the windows of a source, the latest last
     Windows(WindowsArgs),
     /// Show every attribute of one window
     Show {
@@ -139,10 +139,11 @@ pub(crate) struct RunArgs {
     /// Stop when every source is complete up to its settled time
     #[arg(long)]
     pub(crate) until_caught_up: bool,
-    /// Stop at the next checkpoint after this time, such as `14m`
+    /// Stop at the next checkpoint after this duration, such as `14m`
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) max_runtime: Option<std::time::Duration>,
-    /// Maximum number of concurrent windows over all sources [default: 4 to 128, by the memory]
+    /// Maximum number of concurrent windows over all sources [default: 4 to 128, depending on
+    /// memory]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
 }
@@ -160,10 +161,10 @@ pub(crate) struct WindowsArgs {
     /// Only windows of this status: ready, dispatched, running, done or parked
     #[arg(long)]
     pub(crate) status: Option<windlass_core::Status>,
-    /// Only windows of this lane: live, sweep-1, backfill-NAME
+    /// Only windows of this lane, such as live, sweep-1 or backfill-NAME
     #[arg(long)]
     pub(crate) lane: Option<Lane>,
-    /// Only windows that are not done, parked ones included: all of them, the oldest first
+    /// Only windows that are not done, parked ones included, the oldest first and without a limit
     #[arg(long)]
     pub(crate) open: bool,
     /// Include sweep windows that had nothing to read; with --json they are always listed
@@ -214,7 +215,7 @@ pub(crate) struct ApplyArgs {
     /// are never delivered
     #[arg(long)]
     pub(crate) abandon: bool,
-    /// Check and show everything without a change
+    /// Validate and show the changes, but write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not ask for confirmation; required without a terminal
@@ -224,7 +225,7 @@ pub(crate) struct ApplyArgs {
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct AdoptArgs {
-    /// Show the contents of the folders without a change
+    /// Show the contents of the folders, but write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Also read the time of missing files again, although their windows are done
@@ -248,7 +249,7 @@ pub(crate) struct DemoArgs {
     /// Number of records of the sample vendor
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=5_000_000))]
     pub(crate) records: u64,
-    /// Loopback port of the sample vendor; 0 is any free port
+    /// Loopback port of the sample vendor; 0 chooses a free port
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
     /// Keep the demo's state and output in this folder
