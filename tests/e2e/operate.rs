@@ -158,7 +158,7 @@ async fn diff_sets_exit_code_and_run_excludes_apply() -> anyhow::Result<()> {
     ensure!(!project.state().exists(), "looking made a state");
     windlass(&project, &["apply"])
         .await?
-        .expect_failure(exit::USAGE, &["nobody to ask", "--yes"])?;
+        .expect_failure(exit::USAGE, &["no terminal for the confirmation", "--yes"])?;
     ensure!(!project.state().exists(), "nothing was confirmed");
 
     vendor.hold_after(1);

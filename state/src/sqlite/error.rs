@@ -53,8 +53,8 @@ pub(super) fn open_failed(path: &Path, error: &Error) -> StateError {
     let path = path.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) => StateError::Refused(format!(
-            "{path} cannot be opened; make the file readable and its directory writable, also for \
-             commands that only read: they share the -wal and -shm files beside it"
+            "{path} cannot be opened; its directory must exist and be writable and the file readable, \
+             also for commands that only read: they share the -wal and -shm files beside it"
         )),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StateError::Refused(format!(
             "{path} or its directory is read-only ({error}); make both writable, or read a copy"

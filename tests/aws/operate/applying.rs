@@ -15,7 +15,7 @@ async fn apply_writes_shown_difference_once() -> anyhow::Result<()> {
             let diff = operator.run(&["diff"]).await?;
             diff.expect_failure(DIFFERENT, &["+ pull", "google_reports", "1 new"])?;
             let apply = operator.run(&["apply"]).await?;
-            apply.expect_failure(exit::USAGE, &["nobody to ask", "--yes"])?;
+            apply.expect_failure(exit::USAGE, &["no terminal for the confirmation", "--yes"])?;
             let pause = operator.run(&["pause", "pull"]).await?;
             pause.expect_failure(
                 exit::USAGE,
@@ -65,7 +65,7 @@ async fn removed_source_is_paused_only_by_prune() -> anyhow::Result<()> {
     operator.deployment.reconfigure("  pull:\n", "  other:\n")?;
     let said = operator.says(&["apply", "--yes"]).await?;
     ensure!(
-        said.contains("+ other") && said.contains("left alone (`--prune` pauses it): pull"),
+        said.contains("+ other") && said.contains("left unchanged (`--prune` pauses it): pull"),
         "{said}"
     );
     ensure!(operator.status().await?.state == "not started");

@@ -44,7 +44,7 @@ async fn paused_source_is_not_planned_until_resume() -> anyhow::Result<()> {
         .await?;
 
     let said = operator.says(&["resume", "pull"]).await?;
-    ensure!(said == "pull goes on\n", "{said}");
+    ensure!(said == "pull is resumed\n", "{said}");
     deployment.until_caught_up(TICKS_MAX).await?;
     operator.check_finished().await
 }

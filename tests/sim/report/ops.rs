@@ -92,7 +92,7 @@ fn wrong_clock(whose: Whose, off_ms: i64, period_ms: i64) -> String {
     let off = length(off_ms.abs());
     let periods = match period_ms {
         0 => String::new(),
-        ms => format!(", in periods of {}", length(ms)),
+        ms => format!(", {} at a time", length(ms)),
     };
     format!("clock of {whose} {off} {way}{periods}")
 }
