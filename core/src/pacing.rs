@@ -117,8 +117,8 @@ impl PauseCause {
     /// The cause in words, as the cooldown stores it.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Rate => "its declared pace",
-            Self::Quota => "the vendor's budget is used up",
+            Self::Rate => "its configured request rate",
+            Self::Quota => "the vendor's quota is used up",
         }
     }
 }
