@@ -66,13 +66,19 @@ async fn to_stdout() -> anyhow::Result<(Project, Vendor)> {
 }
 
 #[tokio::test]
-async fn unwritable_stdout_is_rejected() -> anyhow::Result<()> {
+async fn unwritable_stdout_blocks_until_next_run_can_write() -> anyhow::Result<()> {
     let (project, vendor) = to_stdout().await?;
     for script in [r#"exec "$@" >&-"#, r#"exec "$@" 1</dev/null"#] {
         let run = project.start_run_in(&["sh"], script)?.finish().await?;
-        run.expect_failure(exit::USAGE, &["standard output cannot be written"])?;
+        run.expect_failure(exit::BLOCKED, &["cannot write to standard output"])?;
     }
     ensure!(vendor.log().entries().is_empty(), "the vendor was asked");
+    let script = r#"exec "$@" > records"#;
+    let run = project.start_run_in(&["sh"], script)?.finish().await?;
+    run.expect_success()?;
+    let delivered = std::fs::read_to_string(project.root().join("records"))?;
+    let all = vendor.timeline().expected().count();
+    ensure!(delivered.lines().count() == all, "{delivered}");
     Ok(())
 }
 

@@ -186,7 +186,7 @@ mod tests {
         let workspace = include_str!("../../Cargo.toml");
         let (_, profile) = workspace.split_once("\n[profile.lambda]\n").unwrap();
         let profile = profile.split("\n[").next().unwrap();
-        assert!(profile.contains("inherits = \"release\""), "{profile}");
+        assert!(profile.contains("inherits = \"dist\""), "{profile}");
         assert!(!workspace.contains("\npanic = \"abort\""), "{profile}");
     }
 
