@@ -19,7 +19,7 @@ async fn apply_writes_shown_difference_once() -> anyhow::Result<()> {
             let pause = operator.run(&["pause", "pull"]).await?;
             pause.expect_failure(
                 exit::USAGE,
-                &["there is no source `pull`", "there are none"],
+                &["unknown source `pull`", "there are no sources"],
             )?;
             let said = operator.says(&["apply", "--dry-run"]).await?;
             ensure!(said.contains("nothing was applied: --dry-run"), "{said}");

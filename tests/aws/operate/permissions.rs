@@ -107,7 +107,7 @@ async fn operator_commands_call_listed_actions_only() -> anyhow::Result<()> {
     leave_the_timeline(&operator)?;
     operator
         .changes_nothing(async || {
-            let begins = ["a new timeline starts", "leaves 1 window of"];
+            let begins = ["a new timeline starts", "leaves 1 unfinished window of"];
             let diff = operator.run(&["diff"]).await?;
             diff.expect_failure(DIFFERENT, &begins)?;
             let apply = operator.run(&["apply", "--yes"]).await?;
