@@ -118,10 +118,10 @@ async fn operator_commands_call_listed_actions_only() -> anyhow::Result<()> {
     operator.says(&["apply", "--yes", "--abandon"]).await?;
     ensure!(table.windows().await? == window, "a window was moved");
     operator.says(&["resume", "pull"]).await?;
-    operator
-        .run(&["retry", &hole])
-        .await?
-        .expect_failure(exit::USAGE, &["timeline that its source has left"])?;
+    operator.run(&["retry", &hole]).await?.expect_failure(
+        exit::USAGE,
+        &["an earlier timeline, which its source no longer reads"],
+    )?;
 
     let called = needed(&operator.deployment.calls.of(OPERATOR_KEY));
     ensure!(called == operator.permissions.all, "{called:?}");
