@@ -16,10 +16,10 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// State to use instead of the configured one: `sqlite:PATH` or `dynamodb:TABLE`. Commands that
-    /// only read or operate a state then need no configuration
+    /// only read a state or operate on it then need no configuration
     #[arg(long, global = true, value_name = "WHERE")]
     pub(crate) state: Option<StateAddress>,
-    /// Endpoint of DynamoDB, instead of the default of AWS; AWS_ENDPOINT_URL sets it for every
+    /// Endpoint of DynamoDB, instead of AWS's default; AWS_ENDPOINT_URL sets it for every
     /// service
     #[arg(long, global = true, value_name = "URL", value_parser = endpoint_url)]
     pub(crate) endpoint_url: Option<String>,
