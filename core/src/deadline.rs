@@ -67,7 +67,7 @@ impl Deadline {
     }
 
     /// Returns true if the process is killed at a deadline. Otherwise the process has all the
-    /// workers (see [`Self::UNLIMITED`]).
+    /// workers.
     pub const fn is_set(self) -> bool {
         self.at.is_some()
     }

@@ -10,8 +10,8 @@ pub enum TransportError {
     /// The connection failed; the vendor has not received the request.
     #[error("cannot connect: {0}")]
     Connect(String),
-    /// The request exceeded [`limits::CONNECT_TIMEOUT_MS`], [`limits::READ_TIMEOUT_MS`] without
-    /// data, or [`limits::REQUEST_TIMEOUT_MS`] in total.
+    /// The request exceeded `limits::CONNECT_TIMEOUT_MS`, `limits::READ_TIMEOUT_MS` without
+    /// data, or `limits::REQUEST_TIMEOUT_MS` in total.
     #[error("timed out: {0}")]
     Timeout(String),
     /// The connection broke, or the body ended early.
