@@ -7,6 +7,7 @@ use windlass_core::Timestamp;
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
+use super::judge::without_token;
 use super::{Connector, Page, PageRequest, Record, RecordPlan, Rest};
 use crate::arrays::arrays;
 use crate::elements::Elements;
@@ -57,6 +58,8 @@ impl Connector {
     ) -> Result<Page, Failure> {
         let (span, token) = (request.span, request.token.as_deref());
         let unusable = |problem: &str| {
+            // A vendor may use its token as the name of a key.
+            let problem = without_token(problem, token);
             let message = format!(
                 "{} returned HTTP {} with a body that {problem}",
                 self.name, response.status

@@ -75,6 +75,17 @@ fn missing_array_message_names_arrays_of_response() {
 }
 
 #[test]
+fn message_about_body_has_no_token() {
+    let body = r#"{"S3CRETpagetoken":[]}"#;
+    let failure = read(&connector("", ""), Some("S3CRETpagetoken"), body).unwrap_err();
+    assert_eq!(
+        failure.message,
+        "sample returned HTTP 200 with a body that has no array at `items`; its arrays: `***`; \
+         correct `records.path`"
+    );
+}
+
+#[test]
 fn deep_nesting_does_not_overflow_stack() {
     let sample = connector("", "");
     let depth = 200_000;
