@@ -1,11 +1,11 @@
 //! Pages and tokens.
 
 use crate::stage::Stage;
-use crate::vendor::{MANIFEST, response};
+use crate::vendor::{MANIFEST, honest, response};
 
 #[tokio::test]
 async fn honest_vendor_is_read_whole() {
-    let mut stage = Stage::new(MANIFEST, 3, |asked| asked.page()).await;
+    let mut stage = Stage::new(MANIFEST, 3, honest).await;
     let seen = stage.run(60).await;
     seen.expect_whole(3);
     assert_eq!(seen.requests, 18);

@@ -107,8 +107,8 @@ impl Stage {
     ) -> Self {
         let start = start();
         let end = start.plus_ms(hours * HOUR_MS);
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("t.yaml"), manifest).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("t.yaml"), manifest).expect("a written manifest");
         let config = format!(
             "state: {{ sqlite: ./state.db }}\nsinks: {{ files: {{ ndjson: {{ dir: ./out }} }} }}\n\
              sources:\n  t:\n    connector: ./t.yaml\n    secret: env:T\n    start: {start}\n    \
@@ -116,8 +116,9 @@ impl Stage {
         );
         let source = windlass::definitions("windlass.yaml", &config, folder.path());
         let source = source.unwrap_or_else(|error| panic!("{error}")).remove(0);
-        let manifest = Manifest::load("t.yaml", manifest).unwrap();
-        let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
+        let manifest = Manifest::load("t.yaml", manifest).expect("a valid manifest");
+        let connector =
+            Connector::compile(&manifest, &Settings::default()).expect("a compiled connector");
         let clock = Arc::new(ManualClock::at(end.plus_ms(2 * MINUTE_MS)));
         let transport = {
             let (clock, count) = (Arc::clone(&clock), AtomicUsize::new(0));
@@ -131,13 +132,16 @@ impl Stage {
         let entropy = Arc::new(SeededEntropy::new(7));
         let client = Client::new(
             connector.clone(),
-            Credentials::new(connector.auth(), Some(&secret)).unwrap(),
+            Credentials::new(connector.auth(), Some(&secret)).expect("valid credentials"),
             transport.clone(),
             clock.clone(),
             entropy.clone(),
         );
         let (store, output) = (MemoryStore::new(), MemorySink::new("memory"));
-        store.apply_source(&source, clock.now()).await.unwrap();
+        store
+            .apply_source(&source, clock.now())
+            .await
+            .expect("an applied source");
         let factory = Factory(Adapters {
             client: Arc::new(client),
             sink: Arc::new(output.clone()),
@@ -189,8 +193,8 @@ impl Stage {
             suspects: None,
             now: self.clock.now(),
         };
-        let report = tick.run().await.unwrap();
-        let tasks: Vec<Task> = std::mem::take(&mut *inbox.0.lock().unwrap());
+        let report = tick.run().await.expect("a tick");
+        let tasks: Vec<Task> = std::mem::take(&mut *inbox.0.lock().expect("no panic"));
         for task in &tasks {
             let deadline = Deadline::killed_at(self.clock.now().plus_ms(WORKER_MS));
             self.worker.run(task, deadline).await;
@@ -200,7 +204,7 @@ impl Stage {
     }
 
     fn is_finished(&self, report: &TickReport) -> bool {
-        let end = self.source.end.unwrap();
+        let end = self.source.end.expect("a bounded source");
         let is_done = |source: &windlass_orchestrator::SourceReport| source.complete_through >= end;
         report.sources.iter().all(is_done)
     }
@@ -212,21 +216,26 @@ impl Stage {
             let last = source.last_error.as_ref();
             self.said.extend(last.map(|last| last.error.clone()));
         }
-        for record in self.store.all_sources().await.unwrap() {
+        for record in self.store.all_sources().await.expect("the sources") {
             self.said
                 .extend(record.blocked.as_ref().map(|it| it.reason.clone()));
             let view = read_source(&self.store, record, self.clock.now()).await;
-            for window in view.unwrap().windows() {
+            for window in view.expect("a view").windows() {
                 self.said.extend(window.last_error().map(str::to_owned));
             }
         }
     }
 
     async fn seen(&self) -> Seen {
-        let record = self.store.all_sources().await.unwrap().remove(0);
+        let record = self
+            .store
+            .all_sources()
+            .await
+            .expect("the sources")
+            .remove(0);
         let blocked = record.blocked.as_ref().map(|it| it.reason.clone());
         let view = read_source(&self.store, record, self.clock.now()).await;
-        let view = view.unwrap();
+        let view = view.expect("a view");
         let mut seen = Seen {
             lines: BTreeMap::new(),
             rejects: 0,
@@ -270,7 +279,7 @@ struct Inbox(Mutex<Vec<Task>>);
 
 impl Dispatch for Inbox {
     async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), DispatchError> {
-        self.0.lock().unwrap().extend(tasks);
+        self.0.lock().expect("no panic").extend(tasks);
         Ok(())
     }
 }

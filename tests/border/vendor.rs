@@ -93,6 +93,11 @@ impl Asked<'_> {
     }
 }
 
+/// The vendor without a fault: [`Asked::page`].
+pub(crate) fn honest(asked: &Asked<'_>) -> ApiResponse {
+    asked.page()
+}
+
 /// The records of the minutes from `since` to before `until`.
 pub(crate) fn records(since: Timestamp, until: Timestamp) -> Vec<Value> {
     let start = start();
