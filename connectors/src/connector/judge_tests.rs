@@ -173,12 +173,12 @@ fn unmatched_success_is_a_page() {
 #[test]
 fn vendor_message_is_one_short_masked_line() {
     let long = format!(
-        r#"{{"error":{{"code":"E1","text":"bad\ncursor t0ken {}"}}}}"#,
+        r#"{{"error":{{"code":"E1","text":"bad\ncursor t0ken9 {}"}}}}"#,
         "x".repeat(900)
     );
     let sample = connector("errors", RULES);
     let failure = sample
-        .page_of(hour(), Some("t0ken"), &response(500, &[], long), now())
+        .page_of(hour(), Some("t0ken9"), &response(500, &[], long), now())
         .unwrap_err();
     assert!(
         failure
