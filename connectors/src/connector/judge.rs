@@ -137,15 +137,14 @@ impl Rule {
     }
 }
 
-/// Minimum length of a token, or of a value in a next link's query, that is removed from texts. A
-/// shorter one opens nothing, and its removal would mutilate words and numbers.
+/// Minimum length of a next link's query value that counts as a token.
 const TOKEN_CHARS_MIN: usize = 6;
 
 /// `text` without the token, both raw and as escaped in a request; for a link, without the values
 /// in its query.
 pub(super) fn without_token(text: &str, token: Option<&str>) -> String {
     let token = token.unwrap_or_default();
-    if token.chars().count() < TOKEN_CHARS_MIN {
+    if token.is_empty() {
         return text.to_owned();
     }
     let mut clean = text.replace(token, "***");

@@ -173,12 +173,12 @@ fn unmatched_success_is_a_page() {
 #[test]
 fn vendor_message_is_one_short_masked_line() {
     let long = format!(
-        r#"{{"error":{{"code":"E1","text":"bad\ncursor t0ken9 {}"}}}}"#,
+        r#"{{"error":{{"code":"E1","text":"bad\ncursor t0ken {}"}}}}"#,
         "x".repeat(900)
     );
     let sample = connector("errors", RULES);
     let failure = sample
-        .page_of(hour(), Some("t0ken9"), &response(500, &[], long), now())
+        .page_of(hour(), Some("t0ken"), &response(500, &[], long), now())
         .unwrap_err();
     assert!(
         failure
@@ -205,7 +205,7 @@ fn vendor_message_is_one_short_masked_line() {
         "or as another link would have it"
     );
     assert_eq!(
-        without_token("no page ab%2Fcd%3D or ab/cd=", Some("ab/cd=")),
+        without_token("no page a%2Fb%3D or a/b=", Some("a/b=")),
         "no page *** or ***",
         "a token may be said as the request had it"
     );
@@ -224,11 +224,6 @@ fn vendor_message_is_one_short_masked_line() {
         ),
         "after ***, page 12345",
         "six characters are a token, and fewer are not"
-    );
-    assert_eq!(
-        without_token("page 7 of 17", Some("7")),
-        "page 7 of 17",
-        "a short token opens nothing"
     );
     assert_eq!(without_token("kept", Some("")), "kept");
 }

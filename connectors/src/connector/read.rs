@@ -58,8 +58,6 @@ impl Connector {
     ) -> Result<Page, Failure> {
         let (span, token) = (request.span, request.token.as_deref());
         let unusable = |problem: &str| {
-            // A vendor may use its token as the name of a key.
-            let problem = without_token(problem, token);
             let message = format!(
                 "{} returned HTTP {} with a body that {problem}",
                 self.name, response.status
@@ -75,7 +73,9 @@ impl Connector {
         let found = found
             .ok_or_else(|| unusable("is not UTF-8"))?
             .map_err(|error| unusable(&error.to_string()))?;
-        let raws = self.records.elements(&found, body.unwrap_or_default());
+        let raws = self
+            .records
+            .elements(&found, body.unwrap_or_default(), token);
         let raws = raws.map_err(|problem| unusable(&problem))?;
         let count = raws.map_or(0, Elements::len);
         let asked = Asked {
@@ -114,6 +114,7 @@ impl RecordPlan {
         &self,
         found: &'f Found<'a>,
         body: &str,
+        token: Option<&str>,
     ) -> Result<Option<&'f Elements<'a>>, String> {
         match found.elements() {
             Ok(raws) => Ok(Some(raws)),
@@ -125,10 +126,11 @@ impl RecordPlan {
                          under `records`"
                             .to_owned()
                     }
-                    some => format!(
-                        "its arrays: `{}`; correct `records.path`",
-                        some.join("`, `")
-                    ),
+                    some => {
+                        // A vendor may use its page token as the name of a key.
+                        let names = without_token(&some.join("`, `"), token);
+                        format!("its arrays: `{names}`; correct `records.path`")
+                    }
                 };
                 Err(format!("{problem} at `{}`; {cure}", self.path))
             }

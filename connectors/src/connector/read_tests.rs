@@ -76,13 +76,20 @@ fn missing_array_message_names_arrays_of_response() {
 
 #[test]
 fn message_about_body_has_no_token() {
-    let body = r#"{"S3CRETpagetoken":[]}"#;
-    let failure = read(&connector("", ""), Some("S3CRETpagetoken"), body).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "sample returned HTTP 200 with a body that has no array at `items`; its arrays: `***`; \
-         correct `records.path`"
-    );
+    for token in ["S3CRETpagetoken", "t0k"] {
+        for body in [
+            format!(r#"{{"{token}":[]}}"#),
+            format!(r#"{{"data":{{"{token}":[1]}}}}"#),
+            format!(r#"{{"{token}":{{"x":[]}},"page":[]}}"#),
+        ] {
+            let failure = read(&connector("", ""), Some(token), &body).unwrap_err();
+            let message = failure.message;
+            assert!(message.contains("its arrays: `"), "{message}");
+            assert!(!message.contains(token), "{message}");
+        }
+    }
+    let failure = read(&connector("", ""), Some("2"), "[\n\n2 2").unwrap_err();
+    assert!(failure.message.contains("line 3, column 3"), "{failure}");
 }
 
 #[test]
